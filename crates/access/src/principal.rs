@@ -1,0 +1,160 @@
+//! The one on whose behalf a call is made.
+
+use std::fmt;
+
+use crate::{Action, CustodianId, Reach, Scope};
+
+/// Through which door a principal was recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// A bearer token over HTTP.
+    Token,
+    /// A calling AE title over DIMSE (PS3.8 9.3.2).
+    AeTitle,
+    /// Anyone, on a loopback address, when the server was started with `--insecure-loopback`.
+    Loopback,
+    /// The command line on the machine itself.
+    Console,
+}
+
+impl Door {
+    /// One word, for audit and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Door::Token => "token",
+            Door::AeTitle => "aet",
+            Door::Loopback => "loopback",
+            Door::Console => "console",
+        }
+    }
+}
+
+/// What a principal may do at all; what it may see is its [`Reach`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// May bring instances in.
+    pub store: bool,
+    /// May search and retrieve.
+    pub read: bool,
+    /// May run the server.
+    pub administer: bool,
+}
+
+impl Rights {
+    /// All of them.
+    pub const ALL: Rights = Rights { store: true, read: true, administer: true };
+    /// Bring in, and nothing else: an AE title without a certificate.
+    pub const STORE_ONLY: Rights = Rights { store: true, read: false, administer: false };
+    /// Bring in and read, not run the server.
+    pub const STORE_AND_READ: Rights = Rights { store: true, read: true, administer: false };
+
+    fn allow(self, action: Action) -> bool {
+        match action {
+            Action::Store => self.store,
+            Action::Search | Action::Retrieve => self.read,
+            Action::Administer => self.administer,
+        }
+    }
+}
+
+/// Somebody, or some machine, that was recognised at a door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    door: Door,
+    name: String,
+    custodian: CustodianId,
+    rights: Rights,
+    reach: Reach,
+}
+
+/// The action is not among the principal's rights.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{who} may not {action}")]
+pub struct Denied {
+    who: String,
+    action: &'static str,
+}
+
+impl Principal {
+    /// A principal that stores into `custodian`'s holdings and reads within `reach`.
+    ///
+    /// `name` is for people and logs: an AE title, a token's label, never a secret.
+    pub fn new(door: Door, name: &str, custodian: CustodianId, rights: Rights, reach: Reach) -> Self {
+        Self { door, name: name.to_owned(), custodian, rights, reach }
+    }
+
+    /// The command line: everything, as the embedded custodian.
+    pub fn console() -> Self {
+        Self::new(Door::Console, "console", CustodianId::local(), Rights::ALL, Reach::Everything)
+    }
+
+    /// Whoever comes from a loopback address of a server that was started to be tried out.
+    pub fn loopback() -> Self {
+        Self::new(Door::Loopback, "anyone", CustodianId::local(), Rights::ALL, Reach::Everything)
+    }
+
+    /// The door by which the principal came.
+    pub fn door(&self) -> Door {
+        self.door
+    }
+
+    /// Its name; no secret.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose holdings its stores become.
+    pub fn custodian(&self) -> &CustodianId {
+        &self.custodian
+    }
+
+    /// What it may see for `action`.
+    ///
+    /// # Errors
+    /// [`Denied`] when the action is not among its rights.
+    pub fn scope_for(&self, action: Action) -> Result<Scope, Denied> {
+        if self.rights.allow(action) {
+            return Ok(Scope::new(self.reach.clone()));
+        }
+        let action = match action {
+            Action::Store => "store",
+            Action::Search => "search",
+            Action::Retrieve => "retrieve",
+            Action::Administer => "administer",
+        };
+        Err(Denied { who: self.to_string(), action })
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.door.name(), self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_decide_the_action_and_reach_the_scope() {
+        let held = Reach::Custodians(vec![CustodianId::local()]);
+        let modality = Principal::new(Door::AeTitle, "CT1", CustodianId::local(), Rights::STORE_ONLY, held.clone());
+        for (action, allowed) in [
+            (Action::Store, true),
+            (Action::Search, false),
+            (Action::Retrieve, false),
+            (Action::Administer, false),
+        ] {
+            let scope = modality.scope_for(action);
+            assert_eq!(scope.is_ok(), allowed, "{action:?}");
+            if let Ok(scope) = scope {
+                assert_eq!(scope.reach(), &held);
+            }
+        }
+        assert_eq!(
+            modality.scope_for(Action::Search).unwrap_err().to_string(),
+            "aet:CT1 may not search"
+        );
+    }
+}

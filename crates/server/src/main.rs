@@ -1,0 +1,2 @@
+//! The `overread` binary.
+fn main() {}
