@@ -1,1 +1,4 @@
 //! model
+
+pub mod person_name;
+pub mod text;
