@@ -1,0 +1,281 @@
+//! The store: one handle over spool, shelf and quarantine.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::backlog::Backlog;
+use crate::folder::Folder;
+use crate::health::Health;
+use crate::lock::Lock;
+use crate::name::SpoolName;
+use crate::open::{self, QUARANTINE, SPOOL, STUDIES};
+use crate::reader::NoWait;
+use crate::room::Gauge;
+use crate::shelf::{Placing, Shelf, Unplaced, Walk};
+use crate::slots::{self, Slots};
+use crate::spool::Spool;
+use crate::{BlobError, ErrorKind, Incoming, Limits, Reader, Room, SpoolEntry, disk};
+
+/// The blobs below one data folder. Clones share it; with the last of them, and of all incoming instances, the folder is free again.
+#[derive(Clone)]
+pub struct Blobs {
+    owner: Arc<Owner>,
+}
+
+/// Where a file is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In the spool, under this name.
+    Spool(String),
+    /// Placed, under this key.
+    Final(String),
+}
+
+struct Owner {
+    spool: Arc<Spool>,
+    shelf: Box<dyn Shelf>,
+    slots: Option<JoinHandle<()>>,
+}
+
+impl Blobs {
+    /// Opens a data folder, making it when it is not there, and owns it. Also returns what a former process sealed and
+    /// did not unspool, oldest first; it counts as spooled until [`Blobs::unspool`]. Unused and half-written spool files are removed.
+    pub fn open(root: &Path, limits: Limits) -> Result<(Blobs, Vec<SpoolEntry>), BlobError> {
+        open::make_layout(root)?;
+        let root = root
+            .canonicalize()
+            .map_err(|error| BlobError::from_os("find", root, error))?;
+        let lock = Lock::take(&root)?;
+        open::check_links(&root)?;
+        let leftovers = open::sweep(&root)?;
+        let gauge = Gauge::new(&root, limits.room_age)
+            .map_err(|error| BlobError::from_os("look at", &root, error))?;
+        let nowait = NoWait::default();
+        let shelf = Box::new(Folder::sharing(&root.join(STUDIES), nowait.clone()));
+        let spool = Arc::new(Spool {
+            path: root.join(SPOOL),
+            gauge,
+            health: Health::default(),
+            backlog: Backlog::new(&limits),
+            slots: Slots::new(limits.slots),
+            nowait,
+            _lock: lock,
+            root,
+            limits,
+        });
+        for entry in &leftovers {
+            spool
+                .backlog
+                .add(SpoolName::parse(&entry.name)?, entry.length);
+        }
+        let slots = thread::Builder::new().name("spool-slots".into()).spawn({
+            let spool = spool.clone();
+            move || slots::run(&spool)
+        });
+        let slots =
+            slots.map_err(|error| BlobError::from_os("start a thread for", &spool.path, error))?;
+        Ok((
+            Blobs {
+                owner: Arc::new(Owner {
+                    spool,
+                    shelf,
+                    slots: Some(slots),
+                }),
+            },
+            leftovers,
+        ))
+    }
+
+    /// Begins an instance. `seed` (the transfer syntax UID) goes into its SHA-256 first.
+    ///
+    /// Waits when the spool is full (at most [`Limits::spool_wait`]); answers `NoSpace` at once below the reserve and
+    /// `Poisoned` after a failed write until the disk passes its health check.
+    pub fn create(&self, seed: &[u8]) -> Result<Incoming, BlobError> {
+        let spool = &self.owner.spool;
+        spool.admit()?;
+        self.wait_for_room(spool.limits.spool_wait)?;
+        let slot = match spool.slots.take() {
+            Some(slot) => slot,
+            None => slots::make_one(spool)?,
+        };
+        Ok(Incoming::new(spool, slot, seed))
+    }
+
+    /// Like [`Blobs::create`], without waiting: `None` when it would have to (the spool is full, or no file was made ahead).
+    pub fn create_nowait(&self, seed: &[u8]) -> Result<Option<Incoming>, BlobError> {
+        let spool = &self.owner.spool;
+        spool.admit()?;
+        if spool.backlog.is_full() {
+            return Ok(None);
+        }
+        Ok(spool
+            .slots
+            .take()
+            .map(|slot| Incoming::new(spool, slot, seed)))
+    }
+
+    /// Waits until less than [`Limits::spool_files`] and [`Limits::spool_bytes`] wait to be placed.
+    pub fn wait_for_room(&self, timeout: Duration) -> Result<(), BlobError> {
+        let backlog = &self.owner.spool.backlog;
+        if backlog.wait(timeout) {
+            return Ok(());
+        }
+        let (files, bytes) = backlog.size();
+        Err(BlobError::SpoolFull { files, bytes })
+    }
+
+    /// Brings flushed spool files (name, key) to their final home. When it answers, all but those it names are durable
+    /// there; the spool names stay until [`Blobs::unspool`]. May be repeated.
+    pub fn place(&self, batch: &[(String, String)]) -> Result<Vec<Unplaced>, BlobError> {
+        let mut placing = Vec::with_capacity(batch.len());
+        let mut numbers = Vec::with_capacity(batch.len());
+        let mut unplaced = Vec::new();
+        for (index, (name, key)) in batch.iter().enumerate() {
+            match self.spooled_path(name) {
+                Ok(spooled) => {
+                    placing.push(Placing {
+                        spooled,
+                        key: key.clone(),
+                    });
+                    numbers.push(index);
+                }
+                Err(why) => unplaced.push(Unplaced { index, why }),
+            }
+        }
+        let refused = self.changed(self.owner.shelf.place(&placing))?;
+        unplaced.extend(refused.into_iter().filter_map(|one| {
+            Some(Unplaced {
+                index: *numbers.get(one.index)?,
+                ..one
+            })
+        }));
+        Ok(unplaced)
+    }
+
+    /// Removes spool files: those whose row durably says that they are placed, or that no row points at. A name that
+    /// cannot be removed now is found again at the next start.
+    pub fn unspool(&self, names: &[String]) {
+        for name in names {
+            let removed = SpoolName::parse(name).and_then(|name| {
+                disk::remove_file(&self.owner.spool.file(name))?;
+                self.owner.spool.backlog.remove(name);
+                Ok(())
+            });
+            if let Err(error) = removed {
+                tracing::warn!(spool.name = name, %error, "cannot remove a spool file");
+            }
+        }
+    }
+
+    /// Opens a file for reading. `NotFound` when it is not there: the index may know a newer place.
+    pub fn open_blob(&self, place: &Place) -> Result<Reader, BlobError> {
+        match place {
+            Place::Spool(name) => {
+                Reader::open(&self.spooled_path(name)?, self.owner.spool.nowait.clone())
+            }
+            Place::Final(key) => self.owner.shelf.open(key),
+        }
+    }
+
+    /// Removes a placed file for good; that there is none is fine.
+    pub fn remove(&self, key: &str) -> Result<(), BlobError> {
+        self.changed(self.owner.shelf.remove(key))
+    }
+
+    /// Moves a file into the quarantine, with a note that says where it was and why. Returns where it is now.
+    pub fn quarantine(&self, place: &Place, why: &str) -> Result<PathBuf, BlobError> {
+        let spool = &self.owner.spool;
+        let folder = spool.root.join(QUARANTINE);
+        let name = SpoolName::random(0)
+            .map_err(|error| BlobError::from_os("name a file in", &folder, error))?;
+        let path = folder.join(name.file());
+        self.open_blob(place)
+            .map(drop)
+            .or_else(|error| match error.kind() {
+                ErrorKind::Corrupt => Ok(()),
+                _ => Err(error),
+            })?;
+        let note = folder.join(format!("{name}.txt"));
+        write_note(&note, place, why).map_err(|error| spool.failed("write", &note, error))?;
+        match place {
+            Place::Spool(name) => {
+                let name = SpoolName::parse(name)?;
+                std::fs::rename(spool.file(name), &path)
+                    .map_err(|error| BlobError::from_os("move", &spool.file(name), error))?;
+                spool.backlog.remove(name);
+                let from = spool.folder(name.folder());
+                disk::flush_folder(&from).map_err(|error| spool.failed("flush", &from, error))?;
+            }
+            Place::Final(key) => self.changed(self.owner.shelf.take(key, &path))?,
+        }
+        disk::flush_folder(&folder).map_err(|error| spool.failed("flush", &folder, error))?;
+        Ok(path)
+    }
+
+    /// Every placed file with its key, in no order, as it is found on disk.
+    pub fn walk(&self) -> Walk {
+        self.owner.shelf.walk()
+    }
+
+    /// What is free on the disk, as seen at most [`Limits::room_age`] ago.
+    pub fn room(&self) -> Room {
+        self.owner.spool.gauge.room()
+    }
+
+    /// Files and bytes that wait to be placed.
+    pub fn spooled(&self) -> (u64, u64) {
+        self.owner.spool.backlog.size()
+    }
+
+    /// True after a failed write or flush, until a health check passes.
+    pub fn is_poisoned(&self) -> bool {
+        self.owner.spool.health.is_poisoned()
+    }
+
+    /// The health check: writes, flushes and removes a small file. It also runs by itself while the store is poisoned.
+    pub fn probe(&self) -> Result<(), BlobError> {
+        self.owner.spool.probe()
+    }
+
+    fn spooled_path(&self, name: &str) -> Result<PathBuf, BlobError> {
+        Ok(self.owner.spool.file(SpoolName::parse(name)?))
+    }
+
+    /// A shelf that failed a change speaks against the disk.
+    fn changed<T>(&self, result: Result<T, BlobError>) -> Result<T, BlobError> {
+        result.inspect_err(|error| {
+            if let BlobError::Io { what, source, .. } = error {
+                self.owner.spool.poison(what, source);
+            }
+        })
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.spool.slots.stop();
+        if let Some(slots) = self.slots.take() {
+            let _ = slots.join();
+        }
+    }
+}
+
+fn write_note(path: &Path, place: &Place, why: &str) -> std::io::Result<()> {
+    let was = match place {
+        Place::Spool(name) => format!("spool {name}"),
+        Place::Final(key) => format!("studies/{key}"),
+    };
+    let at = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |age| age.as_secs());
+    let mut file = disk::make_file(path)?;
+    writeln!(
+        file,
+        "was: {was}\nwhy: {}\nmoved at: {at} (Unix time)",
+        why.escape_debug()
+    )?;
+    file.sync_all()
+}

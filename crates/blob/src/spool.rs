@@ -1,0 +1,105 @@
+//! What all handles of one data folder share, and the one place where its errors are judged.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::backlog::Backlog;
+use crate::error::Fault;
+use crate::health::Health;
+use crate::lock::Lock;
+use crate::name::{SpoolName, folder_name};
+use crate::reader::NoWait;
+use crate::room::{Gauge, Room};
+use crate::slots::Slots;
+use crate::{BlobError, Limits};
+
+pub(crate) struct Spool {
+    pub(crate) root: PathBuf,
+    pub(crate) path: PathBuf,
+    pub(crate) limits: Limits,
+    pub(crate) gauge: Gauge,
+    pub(crate) health: Health,
+    pub(crate) backlog: Backlog,
+    pub(crate) slots: Slots,
+    pub(crate) nowait: NoWait,
+    pub(crate) _lock: Lock,
+}
+
+impl Spool {
+    pub(crate) fn folder(&self, folder: usize) -> PathBuf {
+        self.path.join(folder_name(folder))
+    }
+
+    pub(crate) fn file(&self, name: SpoolName) -> PathBuf {
+        self.folder(name.folder()).join(name.file())
+    }
+
+    /// Whether something new can be taken at all.
+    pub(crate) fn admit(&self) -> Result<(), BlobError> {
+        if self.health.is_poisoned() {
+            return Err(BlobError::Poisoned {
+                folder: self.root.clone(),
+            });
+        }
+        let room = self.gauge.room();
+        if room.reserve {
+            Err(self.no_space(room))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Judges an error of something that wants to change the disk: what speaks against the disk itself poisons the store.
+    pub(crate) fn failed(
+        &self,
+        what: &'static str,
+        path: &Path,
+        error: impl Into<io::Error>,
+    ) -> BlobError {
+        let source = error.into();
+        match Fault::of(&source) {
+            Fault::Full => self.no_space(self.gauge.look()),
+            Fault::Exhausted => BlobError::from_os(what, path, source),
+            Fault::Absent | Fault::Disk => {
+                self.poison(what, &source);
+                BlobError::Io {
+                    what,
+                    path: path.to_owned(),
+                    source: Arc::new(source),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn poison(&self, what: &str, error: &io::Error) {
+        if self.health.poison() {
+            tracing::error!(%error, "cannot {what} on the disk of the data folder: ingest stops until a health check passes");
+            self.slots.wake();
+        }
+    }
+
+    pub(crate) fn no_space(&self, room: Room) -> BlobError {
+        BlobError::NoSpace {
+            folder: self.root.clone(),
+            free_bytes: room.free_bytes,
+            free_inodes: room.free_inodes,
+            reserve_bytes: room.reserve_bytes,
+        }
+    }
+
+    /// Writes, flushes and removes a small file; passes only on a disk that can be trusted again.
+    pub(crate) fn probe(&self) -> Result<(), BlobError> {
+        let was_poisoned = self.health.is_poisoned();
+        self.health
+            .probe(&self.path)
+            .map_err(|error| match Fault::of(&error) {
+                Fault::Full => self.no_space(self.gauge.look()),
+                _ => BlobError::from_os("probe", &self.path, error),
+            })?;
+        if was_poisoned {
+            tracing::info!("the disk of the data folder passes its health check: ingest goes on");
+        }
+        Ok(())
+    }
+}
