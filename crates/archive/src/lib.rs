@@ -1,1 +1,130 @@
-//! archive
+//! The archive: store, search, retrieve, verify. The only writer of index and blobs, and the only place where
+//! durability is decided.
+//!
+//! An instance streams through [`Incoming`] to the spool, is flushed once, gets its index row and becomes a
+//! [`Stored`], the only proof of success there is. Everything read goes through a [`access::Principal`]'s scope and is
+//! checked against its sums before it leaves. This crate must not know DIMSE or HTTP.
+
+mod backup;
+mod columns;
+mod config;
+mod dataset;
+mod error;
+mod head;
+mod incoming;
+mod inflated;
+mod parse;
+mod place;
+mod rebuild;
+mod recover;
+mod retrieve;
+mod search;
+mod stored;
+mod verify;
+mod work;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use blob::Blobs;
+use index::Index;
+use tokio::sync::Semaphore;
+
+pub use backup::BackupReport;
+pub use config::{Classes, Config};
+pub use dataset::{DataSet, Form, Part10};
+pub use error::{ReadError, ReadErrorKind, StoreError, StoreErrorKind};
+pub use incoming::{Announced, Framing, Incoming};
+pub use index::{Cursor, InstanceRecord, Level, Target, Totals};
+pub use rebuild::{RebuildReport, rebuild};
+pub use recover::Recovered;
+pub use retrieve::{BulkItem, FrameItem, Frames, Instances, Metadata, MetadataItem};
+pub use search::{SearchPage, SearchResult};
+pub use stored::{Outcome, Stored};
+pub use verify::{Problem, VerifyReport};
+
+/// The archive. Cheap to clone.
+#[derive(Clone)]
+pub struct Archive {
+    shared: Arc<Shared>,
+}
+
+/// What every clone shares.
+struct Shared {
+    config: Config,
+    blobs: Blobs,
+    index: Arc<dyn Index>,
+    /// The last sequence given out.
+    sequence: AtomicU64,
+    /// One permit for each instance that is being received.
+    receiving: Semaphore,
+    /// Permits for instances whose metadata grows past [`Config::small_metadata`].
+    large: Arc<Semaphore>,
+    placer: place::Placer,
+    inflated: inflated::Cache,
+}
+
+impl Archive {
+    /// Opens the archive over its index and blobs, takes back what a crash left in the spool, and starts placing.
+    ///
+    /// `left` is what [`Blobs::open`] found in the spool. Returns when every acknowledged instance is searchable again.
+    ///
+    /// # Errors
+    /// [`ReadError`] when index or blobs cannot be read.
+    pub async fn open(
+        config: Config,
+        blobs: Blobs,
+        left: Vec<blob::SpoolEntry>,
+        index: Arc<dyn Index>,
+    ) -> Result<(Self, Recovered), ReadError> {
+        let recovered = recover::recover(&config, &blobs, left, index.as_ref()).await?;
+        let shared = Shared {
+            sequence: AtomicU64::new(recovered.last_sequence),
+            receiving: Semaphore::new(config.receiving),
+            large: Arc::new(Semaphore::new(config.large_metadata_lanes)),
+            placer: place::Placer::start(blobs.clone(), Arc::clone(&index)),
+            inflated: inflated::Cache::new(&blobs, config.inflated_cache)?,
+            config,
+            blobs,
+            index,
+        };
+        let archive = Self { shared: Arc::new(shared) };
+        archive.queue_unplaced().await?;
+        Ok((archive, recovered))
+    }
+
+    /// Counts of what is held.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the index cannot be read.
+    pub async fn totals(&self) -> Result<Totals, ReadError> {
+        Ok(self.shared.index.totals().await?)
+    }
+
+    /// Files and bytes in the spool: durable, searchable, waiting for their final place.
+    pub fn spooled(&self) -> (u64, u64) {
+        self.shared.blobs.spooled()
+    }
+
+    /// Whether instances can be taken in now: the disk has room above the reserve and passed its last health check.
+    pub fn accepts(&self) -> bool {
+        !self.shared.blobs.room().reserve && !self.shared.blobs.poisoned()
+    }
+
+    /// Places what is in the spool and stops placing. Call after the last store.
+    pub async fn close(&self) {
+        self.shared.placer.finish().await;
+    }
+
+    async fn queue_unplaced(&self) -> Result<(), ReadError> {
+        let mut after = None;
+        loop {
+            let page = self.shared.index.unplaced(after, 1_000).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.row);
+            for record in &page {
+                self.shared.placer.queue(record);
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A consistent copy while the archive runs.
+
+use std::path::Path;
+
+use access::{Action, Principal};
+use index::{Index, InstanceRecord, Location};
+
+use crate::place::record_key;
+use crate::{Archive, ReadError};
+
+/// Rows copied at a time.
+const PAGE: u32 = 500;
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Instances (all versions) in the copy.
+    pub instances: u64,
+    /// Bytes of files copied.
+    pub bytes: u64,
+}
+
+impl Archive {
+    /// Copies the index as of now into the new file `index_copy`.
+    ///
+    /// # Errors
+    /// [`ReadError::Denied`], [`ReadError::Storage`].
+    pub async fn backup_index(&self, who: &Principal, index_copy: &Path) -> Result<(), ReadError> {
+        who.scope_for(Action::Administer)?;
+        Ok(self.shared.index.backup(index_copy).await?)
+    }
+
+    /// Copies every file that `copied_index` (opened from [`Archive::backup_index`]'s copy) names to its final place
+    /// below `folder`, flushed, and sets its rows to those places. What is stored meanwhile is not in the copy.
+    ///
+    /// # Errors
+    /// [`ReadError::Denied`]; [`ReadError::Storage`] when a file cannot be copied: then the copy is not to be used.
+    pub async fn backup_files(
+        &self,
+        who: &Principal,
+        copied_index: &dyn Index,
+        folder: &Path,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<BackupReport, ReadError> {
+        who.scope_for(Action::Administer)?;
+        let mut report = BackupReport::default();
+        let mut after = None;
+        loop {
+            let page = copied_index.all(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(report) };
+            after = Some(last.row);
+            let mut placed = Vec::new();
+            for record in &page {
+                let key = record_key(record);
+                report.bytes += self.copy(record, &key, folder).await?;
+                report.instances += 1;
+                if matches!(record.location, Location::Spool(_)) {
+                    placed.push((record.row, key));
+                }
+                progress(report.instances, report.bytes);
+            }
+            if !placed.is_empty() {
+                copied_index.set_placed(placed).await?;
+            }
+        }
+    }
+
+    async fn copy(&self, record: &InstanceRecord, key: &str, folder: &Path) -> Result<u64, ReadError> {
+        let blobs = self.shared.blobs.clone();
+        let spool = match &record.location {
+            Location::Spool(name) => Some(name.clone()),
+            Location::Placed(_) => None,
+        };
+        let (key, to) = (key.to_owned(), folder.join("studies").join(key));
+        tokio::task::spawn_blocking(move || blobs.copy_out(spool.as_deref(), &key, &to))
+            .await
+            .map_err(|e| ReadError::Storage(e.to_string()))?
+            .map_err(ReadError::from)
+    }
+}

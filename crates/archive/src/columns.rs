@@ -1,0 +1,182 @@
+//! What searches match and return, taken out of an instance's DICOM JSON.
+//!
+//! The JSON is made once, with character sets decoded; the index columns come out of it rather than out of the bytes
+//! again.
+
+use dicomweb::json::object;
+use index::{NewSeries, NewStudy};
+use model::{SopClassUid, SopInstanceUid, person_name, value};
+use serde::Deserialize;
+
+use crate::StoreError;
+
+/// Patient and study attributes that study results may return, ascending.
+const STUDY: &[u32] = &[
+    0x0008_0020, 0x0008_0030, 0x0008_0050, 0x0008_0051, 0x0008_0080, 0x0008_0090, 0x0008_0201, 0x0008_1030, 0x0008_1032,
+    0x0008_1048, 0x0008_1060, 0x0008_1080, 0x0010_0010, 0x0010_0020, 0x0010_0021, 0x0010_0022, 0x0010_0024, 0x0010_0030,
+    0x0010_0032, 0x0010_0040, 0x0010_1000, 0x0010_1001, 0x0010_1002, 0x0010_1010, 0x0010_1020, 0x0010_1030, 0x0010_2160,
+    0x0010_2180, 0x0010_21B0, 0x0010_4000, 0x0020_000D, 0x0020_0010,
+];
+
+/// Series attributes that series results may return, ascending.
+const SERIES: &[u32] = &[
+    0x0008_0021, 0x0008_0031, 0x0008_0060, 0x0008_0064, 0x0008_0070, 0x0008_0201, 0x0008_1010, 0x0008_103E, 0x0008_103F,
+    0x0008_1040, 0x0008_1050, 0x0008_1070, 0x0008_1090, 0x0018_0015, 0x0018_1000, 0x0018_1030, 0x0018_5100, 0x0020_000E,
+    0x0020_0011, 0x0020_0052, 0x0020_0060, 0x0040_0244, 0x0040_0245, 0x0040_0253, 0x0040_0254, 0x0040_0275,
+];
+
+/// Instance attributes that instance results may return, ascending.
+const INSTANCE: &[u32] = &[
+    0x0008_0008, 0x0008_0012, 0x0008_0013, 0x0008_0016, 0x0008_0018, 0x0008_0022, 0x0008_0023, 0x0008_002A, 0x0008_0032,
+    0x0008_0033, 0x0008_0201, 0x0020_0012, 0x0020_0013, 0x0020_0032, 0x0020_0037, 0x0020_1041, 0x0028_0002, 0x0028_0004,
+    0x0028_0008, 0x0028_0010, 0x0028_0011, 0x0028_0030, 0x0028_0100, 0x0028_0101, 0x0028_0102, 0x0028_0103, 0x0040_A043,
+    0x0040_A491, 0x0040_A493, 0x0042_0010, 0x0070_0080, 0x0070_0081,
+];
+
+/// Longest text that becomes a column, in characters; the JSON keeps it whole.
+const COLUMN: usize = 256;
+
+/// An instance's identity, columns and result objects.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    pub sop_class: SopClassUid,
+    pub sop_instance: SopInstanceUid,
+    pub study: NewStudy,
+    pub series: NewSeries,
+    pub number: Option<i64>,
+    pub attributes: Vec<u8>,
+}
+
+impl Columns {
+    /// Takes them out of one DICOM JSON object.
+    ///
+    /// # Errors
+    /// [`StoreError::Identity`] when one of the four UIDs is missing or is none.
+    pub(crate) fn of(json: &[u8]) -> Result<Self, StoreError> {
+        let all = Attributes { pairs: object::pairs(json).collect() };
+        let sop_class = all.uid(0x0008_0016, "SOPClassUID")?.into();
+        let sop_instance = all.uid(0x0008_0018, "SOPInstanceUID")?.into();
+        let study = NewStudy {
+            uid: all.uid(0x0020_000D, "StudyInstanceUID")?.into(),
+            date: all.date(0x0008_0020),
+            time: all.time(0x0008_0030),
+            accession: all.text(0x0008_0050),
+            referring_folded: all.folded_name(0x0008_0090),
+            patient_name_folded: all.folded_name(0x0010_0010),
+            patient_id: all.text(0x0010_0020),
+            issuer: all.text(0x0010_0021),
+            birth_date: all.date(0x0010_0030),
+            sex: all.text(0x0010_0040),
+            study_id: all.text(0x0020_0010),
+            description: all.text(0x0008_1030),
+            institution: all.text(0x0008_0080),
+            attributes: all.object(STUDY),
+        };
+        let series = NewSeries {
+            uid: all.uid(0x0020_000E, "SeriesInstanceUID")?.into(),
+            modality: all.text(0x0008_0060),
+            number: all.number(0x0020_0011),
+            description: all.text(0x0008_103E),
+            body_part: all.text(0x0018_0015),
+            performed_date: all.date(0x0040_0244),
+            performed_time: all.time(0x0040_0245),
+            requests: all.requests(),
+            attributes: all.object(SERIES),
+        };
+        let number = all.number(0x0020_0013);
+        Ok(Self { sop_class, sop_instance, study, series, number, attributes: all.object(INSTANCE) })
+    }
+}
+
+/// The top-level attributes of one data set, ascending by tag, each with its raw JSON.
+struct Attributes<'a> {
+    pairs: Vec<(u32, &'a [u8])>,
+}
+
+/// One attribute's values as far as columns need them.
+#[derive(Deserialize)]
+struct Attribute {
+    #[serde(rename = "Value", default)]
+    values: Vec<serde_json::Value>,
+}
+
+impl Attributes<'_> {
+    fn raw(&self, tag: u32) -> Option<&[u8]> {
+        let at = self.pairs.binary_search_by_key(&tag, |(t, _)| *t).ok()?;
+        Some(self.pairs[at].1)
+    }
+
+    fn values(&self, tag: u32) -> Vec<serde_json::Value> {
+        let parsed = self.raw(tag).and_then(|raw| serde_json::from_slice::<Attribute>(raw).ok());
+        parsed.map(|a| a.values).unwrap_or_default()
+    }
+
+    fn text(&self, tag: u32) -> String {
+        first_text(&self.values(tag))
+    }
+
+    fn date(&self, tag: u32) -> String {
+        value::date(&self.text(tag)).unwrap_or_default()
+    }
+
+    fn time(&self, tag: u32) -> String {
+        value::time(&self.text(tag)).unwrap_or_default()
+    }
+
+    fn number(&self, tag: u32) -> Option<i64> {
+        self.text(tag).trim().parse().ok()
+    }
+
+    /// All groups of a name in one folded text, `=` between them, so that a search may match any.
+    fn folded_name(&self, tag: u32) -> String {
+        let values = self.values(tag);
+        let groups = ["Alphabetic", "Ideographic", "Phonetic"]
+            .map(|group| values.first().and_then(|v| v.get(group)).and_then(|v| v.as_str()).unwrap_or_default());
+        let joined = groups.join("=");
+        cut(&person_name::fold(joined.trim_end_matches('=')))
+    }
+
+    fn uid(&self, tag: u32, name: &'static str) -> Result<model::Uid, StoreError> {
+        let problem = |problem: String| StoreError::Identity { name, problem };
+        let values = self.values(tag);
+        match values.as_slice() {
+            [] | [serde_json::Value::Null] => Err(problem("is missing".into())),
+            [serde_json::Value::String(text)] => text.parse().map_err(|e: model::UidError| problem(e.to_string())),
+            [_] => Err(problem("is no UID".into())),
+            _ => Err(problem("has several values".into())),
+        }
+    }
+
+    /// (Scheduled Procedure Step ID, Requested Procedure ID) of each item of (0040,0275).
+    fn requests(&self) -> Vec<(String, String)> {
+        let of = |item: &serde_json::Value, tag: &str| {
+            let values = item.get(tag).and_then(|a| a.get("Value")).and_then(|v| v.as_array());
+            values.map(|v| first_text(v)).unwrap_or_default()
+        };
+        let items = self.values(0x0040_0275);
+        items.iter().take(64).map(|item| (of(item, "00400009"), of(item, "00401001"))).collect()
+    }
+
+    /// Those of `tags` that are there, as one object.
+    fn object(&self, tags: &[u32]) -> Vec<u8> {
+        let mut out = object::Builder::new();
+        for tag in tags {
+            if let Some(raw) = self.raw(*tag) {
+                out.raw(*tag, raw);
+            }
+        }
+        out.finish()
+    }
+}
+
+fn first_text(values: &[serde_json::Value]) -> String {
+    match values.first() {
+        Some(serde_json::Value::String(text)) => cut(text),
+        Some(serde_json::Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(COLUMN).collect()
+}

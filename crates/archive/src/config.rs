@@ -1,0 +1,73 @@
+//! The archive's limits, each with its cost.
+
+use std::collections::HashSet;
+
+use model::scan::Limits;
+
+/// Limits and policy of the archive.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Limits of the data-set scanner.
+    pub scan: Limits,
+    /// Largest instance in bytes of its encoded data set. Default 8 GiB; costs disk only.
+    pub instance_max: u64,
+    /// Instances received at the same moment; who comes later waits. Default 96; at worst 2 MiB each is held
+    /// (two steps of [`Config::step`] and [`Config::small_metadata`]), so 192 MiB in all.
+    pub receiving: usize,
+    /// Bytes collected before they are hashed, scanned and written in one step off the async threads. Default 256 KiB.
+    pub step: usize,
+    /// Bytes of DICOM JSON that any instance may grow to. Default 1 MiB.
+    pub small_metadata: usize,
+    /// Instances that may grow past [`Config::small_metadata`] at the same moment; others wait. Default 2.
+    pub large_metadata_lanes: usize,
+    /// Bytes of DICOM JSON beyond which an instance is refused. Default 96 MiB: a structure set with 40 MB of
+    /// contours passes. At worst lanes x 2 x this is held.
+    pub metadata_max: usize,
+    /// Bytes on disk kept for inflated copies of deflated data sets. Default 1 GiB.
+    pub inflated_cache: u64,
+    /// Which SOP Classes may be stored.
+    pub classes: Classes,
+    /// Most results of one search, whatever `limit` asks for. Default 1,000; costs about 2 KiB of answer each.
+    pub search_max: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            scan: Limits::default(),
+            instance_max: 8 << 30,
+            receiving: 96,
+            step: 256 << 10,
+            small_metadata: 1 << 20,
+            large_metadata_lanes: 2,
+            metadata_max: 96 << 20,
+            inflated_cache: 1 << 30,
+            classes: Classes::default(),
+            search_max: 1_000,
+        }
+    }
+}
+
+/// The SOP Classes that may be stored: the Standard's storage classes and a list of private ones.
+#[derive(Clone, Debug)]
+pub struct Classes {
+    private: HashSet<String>,
+}
+
+impl Classes {
+    /// The Standard's storage classes, and these.
+    pub fn with_private(private: impl IntoIterator<Item = String>) -> Self {
+        Self { private: private.into_iter().collect() }
+    }
+
+    /// Whether instances of this class are taken in.
+    pub fn accepts(&self, uid: &str) -> bool {
+        model::sop_class::is_storage(uid) || self.private.contains(uid)
+    }
+}
+
+impl Default for Classes {
+    fn default() -> Self {
+        Self::with_private(model::sop_class::PRIVATE_STORAGE.iter().map(|(uid, _)| (*uid).to_owned()))
+    }
+}

@@ -1,0 +1,324 @@
+//! An opened instance: its bytes, checked against their sums before anyone sees them, in the form asked for.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use blob::{CHUNK, Place, Reader};
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream, StreamExt};
+use imaging::frames::{Frame, PixelLayout};
+use index::{InstanceRecord, Location, RowId};
+use model::VR;
+use model::part10::{NewMeta, write_head};
+use model::recode::ToExplicitLe;
+use model::scan::Scanner;
+use model::transfer_syntax::{self, Encoding, Pixels, Syntax};
+
+use crate::inflated::Inflated;
+use crate::retrieve::stored_syntax;
+use crate::{ReadError, Shared};
+
+/// Bytes read at a time: four chunks, one `preadv2`.
+const READ: u64 = 4 * CHUNK;
+/// Chunk sums fetched at a time for large instances: 4 KiB of sums for 64 MiB.
+const SUMS: u64 = 1_024;
+/// Largest 1-bit frame that is realigned in memory: a 32,768 x 8,192 mask.
+const REALIGN_MAX: u64 = 32 << 20;
+
+/// The form in which an instance leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// As it was stored.
+    AsStored,
+    /// Explicit VR Little Endian; only for instances whose pixel data is not encapsulated.
+    ExplicitLe,
+}
+
+/// A Part 10 file on its way out.
+pub struct Part10 {
+    /// The transfer syntax that it is in.
+    pub syntax: Syntax,
+    /// Its length in bytes, where it is known before the last byte.
+    pub length: Option<u64>,
+    /// The file.
+    pub stream: BoxStream<'static, Result<Bytes, ReadError>>,
+}
+
+/// An opened instance. It stays readable whatever is moved or unlinked meanwhile.
+#[derive(Clone)]
+pub struct DataSet {
+    shared: Arc<Shared>,
+    record: Arc<InstanceRecord>,
+    bytes: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    Stored(Reader),
+    Inflated(Arc<Inflated>),
+}
+
+/// How the words of a value are turned while it streams out: stored big endian values leave little endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Swap {
+    /// 1 (nothing to turn), 2, 4 or 8.
+    word: usize,
+}
+
+impl Swap {
+    const NONE: Swap = Swap { word: 1 };
+
+    /// For pixel data of this layout.
+    pub(crate) fn for_pixels(syntax: Syntax, layout: &PixelLayout) -> Self {
+        if syntax.encoding != Encoding::ExplicitBe {
+            return Self::NONE;
+        }
+        Self { word: layout.word_size() }
+    }
+
+    /// For a value of this VR.
+    pub(crate) fn for_value(syntax: Syntax, vr: VR) -> Self {
+        if syntax.encoding != Encoding::ExplicitBe {
+            return Self::NONE;
+        }
+        let word = match vr {
+            VR::OW | VR::US | VR::SS | VR::AT => 2,
+            VR::OF | VR::OL | VR::FL | VR::UL | VR::SL => 4,
+            VR::OD | VR::OV | VR::FD | VR::UV | VR::SV => 8,
+            _ => 1,
+        };
+        Self { word }
+    }
+
+    fn apply(self, bytes: Bytes) -> Bytes {
+        if self.word == 1 {
+            return bytes;
+        }
+        let mut turned = BytesMut::from(bytes.as_ref());
+        for word in turned.chunks_exact_mut(self.word) {
+            word.reverse();
+        }
+        turned.freeze()
+    }
+}
+
+impl DataSet {
+    pub(crate) async fn open(shared: &Arc<Shared>, record: InstanceRecord) -> Result<Self, ReadError> {
+        let place = match &record.location {
+            Location::Spool(name) => Place::Spool(name.clone()),
+            Location::Placed(key) => Place::Final(key.clone()),
+        };
+        let opened = match shared.blobs.open_blob(&place) {
+            Err(blob::BlobError::NotFound(_)) if matches!(place, Place::Spool(_)) => {
+                // Placed since the record was read.
+                let key = crate::place::record_key(&record);
+                shared.blobs.open_blob(&Place::Final(key))
+            }
+            other => other,
+        };
+        let reader = opened?;
+        if reader.length() != record.length {
+            return Err(ReadError::Damaged(format!(
+                "{} has {} bytes of data set, {} were stored",
+                record.sop_instance,
+                reader.length(),
+                record.length
+            )));
+        }
+        Ok(Self { shared: Arc::clone(shared), record: Arc::new(record), bytes: Source::Stored(reader) })
+    }
+
+    /// The instance's record.
+    pub fn record(&self) -> &InstanceRecord {
+        &self.record
+    }
+
+    /// The same instance with offsets of its inflated stream, for a deflated one; else itself.
+    pub(crate) async fn flat(self) -> Result<Self, ReadError> {
+        if stored_syntax(&self.record)?.encoding != Encoding::Deflated {
+            return Ok(self);
+        }
+        let inflated = self.shared.inflated.get(&self).await?;
+        Ok(Self { bytes: Source::Inflated(inflated), ..self })
+    }
+
+    /// Bytes of the data set in the source that is read.
+    pub fn length(&self) -> u64 {
+        match &self.bytes {
+            Source::Stored(reader) => reader.length(),
+            Source::Inflated(file) => file.length(),
+        }
+    }
+
+    /// The instance as a Part 10 file in `form`, with fresh File Meta Information (nothing private in it).
+    ///
+    /// # Errors
+    /// [`ReadError::Unprocessable`] for [`Form::ExplicitLe`] of encapsulated pixel data.
+    pub fn part10(self, form: Form) -> Result<Part10, ReadError> {
+        let stored = stored_syntax(&self.record)?;
+        let syntax = match form {
+            Form::AsStored => stored,
+            Form::ExplicitLe if stored.pixels == Pixels::Encapsulated => {
+                return Err(ReadError::Unprocessable(format!("{} cannot be converted yet", stored.name)));
+            }
+            Form::ExplicitLe => transfer_syntax::EXPLICIT_LE,
+        };
+        let head = Bytes::from(write_head(
+            &NewMeta {
+                sop_class: self.record.sop_class.as_str(),
+                sop_instance: self.record.sop_instance.as_str(),
+                transfer_syntax: syntax.uid,
+                source_ae: None,
+                private: None,
+            },
+            None,
+        ));
+        let known = (stored == syntax).then(|| head.len() as u64 + self.length());
+        let body = match (stored == syntax, stored.encoding) {
+            (true, _) => self.whole(),
+            (false, Encoding::Deflated) => crate::inflated::stream(self.whole()),
+            (false, _) => self.recoded(stored),
+        };
+        let stream = stream::iter([Ok(head)]).chain(body).boxed();
+        Ok(Part10 { syntax, length: known, stream })
+    }
+
+    fn whole(self) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let length = self.length();
+        self.stream(0..length, Swap::NONE)
+    }
+
+    /// Reads `range`, at most one window of [`READ`] bytes beyond its first chunk boundary, checked.
+    async fn window(&self, range: Range<u64>, sums: &mut Sums) -> Result<Bytes, ReadError> {
+        let reader = match &self.bytes {
+            Source::Stored(reader) => reader,
+            Source::Inflated(file) => return file.read(range).await,
+        };
+        let first = range.start / CHUNK;
+        let from = first * CHUNK;
+        let to = range.end.div_ceil(CHUNK).saturating_mul(CHUNK).min(self.record.length);
+        let length = usize::try_from(to - from).map_err(|e| ReadError::Storage(e.to_string()))?;
+        let bytes = match reader.read_nowait(from, length)? {
+            Some(bytes) => bytes,
+            None => {
+                let reader = reader.clone();
+                tokio::task::spawn_blocking(move || reader.read(from, length))
+                    .await
+                    .map_err(|e| ReadError::Storage(e.to_string()))??
+            }
+        };
+        let expected = sums.of(self, first, (to - from).div_ceil(CHUNK)).await?;
+        blob::verify(&bytes, first, expected)
+            .map_err(|bad| ReadError::Damaged(format!("{}: {bad}", self.record.sop_instance)))?;
+        let start = usize::try_from(range.start - from).unwrap_or(usize::MAX);
+        let end = usize::try_from(range.end - from).unwrap_or(usize::MAX);
+        if start > end || end > bytes.len() {
+            return Err(ReadError::Damaged(format!("{} is shorter than its index row says", self.record.sop_instance)));
+        }
+        Ok(bytes.slice(start..end))
+    }
+
+    /// The bytes of `range` in large verified pieces. A range beyond the data set ends in [`ReadError::Damaged`].
+    pub(crate) fn stream(self, range: Range<u64>, swap: Swap) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let state = (self, range.start, Sums::default());
+        let end = range.end;
+        stream::try_unfold(state, move |(data, at, mut sums)| async move {
+            if at >= end {
+                return Ok(None);
+            }
+            // Windows end on chunk boundaries, or whole words before them when words are turned.
+            let mut to = ((at / CHUNK) * CHUNK + READ).min(end);
+            let word = swap.word as u64;
+            if to < end {
+                to -= (to - range.start) % word;
+            }
+            let bytes = swap.apply(data.window(at..to, &mut sums).await?);
+            Ok(Some((bytes, (data, to, sums))))
+        })
+        .boxed()
+    }
+
+    /// The bytes of a frame.
+    pub(crate) fn frame_stream(self, frame: Frame, swap: Swap) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        if frame.bit_shift != 0 {
+            return stream::once(self.realigned(frame)).boxed();
+        }
+        let parts = frame.parts.into_iter();
+        stream::iter(parts).flat_map(move |part| self.clone().stream(part, swap)).boxed()
+    }
+
+    /// A 1-bit frame that begins within a byte, shifted to begin at bit 0 (PS3.5 8.1.1, WADO-030).
+    async fn realigned(self, frame: Frame) -> Result<Bytes, ReadError> {
+        let mut whole = BytesMut::new();
+        for part in &frame.parts {
+            let mut pieces = self.clone().stream(part.clone(), Swap::NONE);
+            while let Some(piece) = pieces.next().await {
+                whole.extend_from_slice(&piece?);
+                if whole.len() as u64 > REALIGN_MAX {
+                    return Err(ReadError::Unprocessable("the 1-bit frame is larger than 32 MiB".into()));
+                }
+            }
+        }
+        Ok(Bytes::from(imaging::frames::realign(&whole, frame.bit_shift, frame.bits)))
+    }
+
+    /// The data set in Explicit VR Little Endian, converted as it streams.
+    fn recoded(self, stored: Syntax) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let limits = self.shared.config.scan.clone();
+        let instance = self.record.sop_instance;
+        let converter = (Scanner::new(stored, limits), ToExplicitLe::new());
+        stream::try_unfold((self.whole(), Some(converter)), move |(mut pieces, converter)| async move {
+            let Some((mut scanner, mut out)) = converter else { return Ok(None) };
+            let failed = |e| ReadError::Damaged(format!("{instance}: {e}"));
+            loop {
+                match pieces.next().await {
+                    Some(piece) => scanner.push(&piece?, &mut out).map_err(failed)?,
+                    None => {
+                        scanner.finish(&mut out).map_err(failed)?;
+                        let rest = Bytes::from(std::mem::take(&mut out.out));
+                        return Ok(Some((rest, (pieces, None))));
+                    }
+                }
+                if !out.out.is_empty() {
+                    let piece = Bytes::from(std::mem::take(&mut out.out));
+                    return Ok(Some((piece, (pieces, Some((scanner, out))))));
+                }
+            }
+        })
+        .boxed()
+    }
+
+    pub(crate) fn stored_bytes(&self) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let length = self.record.length;
+        self.clone().stream(0..length, Swap::NONE)
+    }
+}
+
+/// The chunk sums of what is being read: all of a small instance, a moving window of a large one.
+#[derive(Default)]
+struct Sums {
+    first: u64,
+    window: Vec<u8>,
+}
+
+impl Sums {
+    /// The sums of `count` chunks from `first` on.
+    async fn of<'a>(&'a mut self, data: &'a DataSet, first: u64, count: u64) -> Result<&'a [u8], ReadError> {
+        if !data.record.crcs.is_empty() {
+            return slice(&data.record.crcs, first, count);
+        }
+        let held = self.window.len() as u64 / 4;
+        if first < self.first || first + count > self.first + held {
+            let row: RowId = data.record.row;
+            self.window = data.shared.index.chunk_sums(row, first, SUMS.max(count)).await?;
+            self.first = first;
+        }
+        slice(&self.window, first - self.first, count)
+    }
+}
+
+fn slice(sums: &[u8], first: u64, count: u64) -> Result<&[u8], ReadError> {
+    let (from, to) = (first.saturating_mul(4), (first + count).saturating_mul(4));
+    let range = usize::try_from(from).unwrap_or(usize::MAX)..usize::try_from(to).unwrap_or(usize::MAX);
+    sums.get(range).ok_or_else(|| ReadError::Damaged("chunk sums are missing from the index".into()))
+}

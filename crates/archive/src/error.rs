@@ -1,0 +1,197 @@
+//! Why the archive said no, by who is at fault. The edges turn a kind into their status.
+
+use access::Denied;
+use blob::BlobError;
+use index::IndexError;
+use model::part10::HeadError;
+use model::scan::ScanError;
+
+/// Why an instance was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The principal may not store.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The disk is full, or below the reserve that keeps index and audit going.
+    #[error("no space: {0}")]
+    NoSpace(String),
+    /// Disk or index failed; nothing is known to be kept.
+    #[error("storage failed: {0}")]
+    Storage(String),
+    /// No Part 10 file and no data set.
+    #[error("not DICOM: {0}")]
+    Head(#[from] HeadError),
+    /// The data set breaks off or contradicts itself.
+    #[error("the data set cannot be read: {0}")]
+    DataSet(#[from] ScanError),
+    /// An attribute that identifies the instance is missing or is no UID.
+    #[error("{name} {problem}")]
+    Identity {
+        /// Its keyword.
+        name: &'static str,
+        /// "is missing", "is no UID" ...
+        problem: String,
+    },
+    /// What was announced is not what came.
+    #[error("{name} is {found} in the data set but {announced} was announced")]
+    Mismatch {
+        /// The attribute's keyword.
+        name: &'static str,
+        /// In the data set.
+        found: String,
+        /// In the command or file meta information.
+        announced: String,
+    },
+    /// The instance belongs to another study than the request's.
+    #[error("the instance belongs to study {found}, the request is for {wanted}")]
+    OtherStudy {
+        /// In the data set.
+        found: String,
+        /// In the request.
+        wanted: String,
+    },
+    /// Not a class that is stored here.
+    #[error("SOP class {0} is not stored here")]
+    Class(String),
+    /// Not a transfer syntax that is stored here.
+    #[error("transfer syntax {0} is not stored here")]
+    Syntax(String),
+    /// Larger than the limit.
+    #[error("the instance is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Its attributes without pixel data are larger than the limit.
+    #[error("the instance's attributes take more than {limit} bytes")]
+    TooManyAttributes {
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+/// The kinds of [`StoreError`] that the protocols tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreErrorKind {
+    /// Refused: not authorised (0124H).
+    Denied,
+    /// Refused: out of resources (A700H, 507).
+    NoSpace,
+    /// Refused: storage failed or is being checked (A700H, 503).
+    Unavailable,
+    /// Cannot understand (C000H).
+    CannotUnderstand,
+    /// Data set does not match SOP Class or what was announced (A900H).
+    Mismatch,
+    /// Another study than the request's (A901H over STOW).
+    OtherStudy,
+    /// SOP Class not supported (0122H).
+    Class,
+    /// Transfer syntax not supported (C122H over STOW).
+    Syntax,
+    /// Over a size limit (A700H, 413).
+    TooLarge,
+}
+
+impl StoreError {
+    /// The kind, for the status.
+    pub fn kind(&self) -> StoreErrorKind {
+        match self {
+            StoreError::Denied(_) => StoreErrorKind::Denied,
+            StoreError::NoSpace(_) => StoreErrorKind::NoSpace,
+            StoreError::Storage(_) => StoreErrorKind::Unavailable,
+            StoreError::Head(_) | StoreError::DataSet(_) | StoreError::Identity { .. } => {
+                StoreErrorKind::CannotUnderstand
+            }
+            StoreError::Mismatch { .. } => StoreErrorKind::Mismatch,
+            StoreError::OtherStudy { .. } => StoreErrorKind::OtherStudy,
+            StoreError::Class(_) => StoreErrorKind::Class,
+            StoreError::Syntax(_) => StoreErrorKind::Syntax,
+            StoreError::TooLarge { .. } | StoreError::TooManyAttributes { .. } => StoreErrorKind::TooLarge,
+        }
+    }
+}
+
+impl From<BlobError> for StoreError {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::NoSpace(_) => StoreError::NoSpace(error.to_string()),
+            other => StoreError::Storage(other.to_string()),
+        }
+    }
+}
+
+impl From<IndexError> for StoreError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::NoSpace(text) => StoreError::NoSpace(text),
+            other => StoreError::Storage(other.to_string()),
+        }
+    }
+}
+
+/// Why something was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The principal may not read.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Nothing of that name within the principal's scope.
+    #[error("there is no such {0} here")]
+    NotFound(&'static str),
+    /// A frame that the instance says it has, but whose bytes are not there or cannot be told apart.
+    #[error("{0}")]
+    Unprocessable(String),
+    /// A parameter that no value fits.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The bytes on disk are not those that were stored; nothing of them was sent.
+    #[error("stored bytes are damaged: {0}")]
+    Damaged(String),
+    /// Disk or index failed.
+    #[error("storage failed: {0}")]
+    Storage(String),
+}
+
+/// The kinds of [`ReadError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReadErrorKind {
+    /// Not authorised.
+    Denied,
+    /// Unknown, or foreign.
+    NotFound,
+    /// There, but cannot be given in this form (422).
+    Unprocessable,
+    /// The request is wrong (400).
+    BadRequest,
+    /// Bit rot (500, commitment 0110H).
+    Damaged,
+    /// Try again later (503).
+    Unavailable,
+}
+
+impl ReadError {
+    /// The kind, for the status.
+    pub fn kind(&self) -> ReadErrorKind {
+        match self {
+            ReadError::Denied(_) => ReadErrorKind::Denied,
+            ReadError::NotFound(_) => ReadErrorKind::NotFound,
+            ReadError::Unprocessable(_) => ReadErrorKind::Unprocessable,
+            ReadError::BadRequest(_) => ReadErrorKind::BadRequest,
+            ReadError::Damaged(_) => ReadErrorKind::Damaged,
+            ReadError::Storage(_) => ReadErrorKind::Unavailable,
+        }
+    }
+}
+
+impl From<BlobError> for ReadError {
+    fn from(error: BlobError) -> Self {
+        ReadError::Storage(error.to_string())
+    }
+}
+
+impl From<IndexError> for ReadError {
+    fn from(error: IndexError) -> Self {
+        ReadError::Storage(error.to_string())
+    }
+}

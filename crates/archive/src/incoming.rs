@@ -1,0 +1,184 @@
+//! An instance on its way in: bytes arrive, steps of them are hashed, scanned and written off the async threads, one
+//! flush makes them durable, one row makes them visible, and only then there is a [`Stored`].
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use access::{Action, Principal};
+use bytes::Bytes;
+use index::Inserted;
+use model::transfer_syntax::Syntax;
+use model::{SopClassUid, SopInstanceUid, StudyUid};
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::task::JoinHandle;
+
+use crate::work::{Ready, Work};
+use crate::{Archive, Outcome, Shared, StoreError, Stored};
+
+/// How the bytes that will come are framed.
+#[derive(Clone, Copy, Debug)]
+pub enum Framing {
+    /// The data set alone, in this transfer syntax: C-STORE.
+    DataSet(Syntax),
+    /// A Part 10 file (PS3.10 7), or what real senders take for one.
+    Part10,
+}
+
+/// What is known of an instance before its bytes come.
+#[derive(Clone, Debug)]
+pub struct Announced {
+    /// How the bytes are framed.
+    pub framing: Framing,
+    /// (0000,0002) of the command; the data set's must be the same.
+    pub sop_class: Option<SopClassUid>,
+    /// (0000,1000) of the command; the data set's must be the same.
+    pub sop_instance: Option<SopInstanceUid>,
+    /// The study of the request's path; the data set's must be the same.
+    pub study: Option<StudyUid>,
+    /// Where it comes from, for people: `CT1@192.0.2.7`. At most 96 bytes are kept.
+    pub source: String,
+}
+
+/// An instance that is being received. Dropping it forgets what came.
+///
+/// At most [`crate::Config::receiving`] exist at once. Each holds two steps of bytes and its metadata.
+pub struct Incoming<'a> {
+    shared: &'a Arc<Shared>,
+    _receiving: SemaphorePermit<'a>,
+    large: Option<OwnedSemaphorePermit>,
+    stage: Stage,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
+}
+
+/// Who has the work: nobody, or the step that runs.
+enum Stage {
+    Idle(Box<Work>),
+    Running(JoinHandle<Result<Box<Work>, StoreError>>),
+    Failed,
+}
+
+impl Archive {
+    /// Begins to receive an instance on behalf of `who`.
+    ///
+    /// Waits while [`crate::Config::receiving`] others are being received.
+    ///
+    /// # Errors
+    /// [`StoreError::Denied`], [`StoreError::NoSpace`] below the disk's reserve, [`StoreError::Class`] for an announced
+    /// class that is not stored here.
+    pub async fn receive(&self, who: &Principal, announced: Announced) -> Result<Incoming<'_>, StoreError> {
+        who.scope_for(Action::Store)?;
+        if let Some(class) = announced.sop_class.as_ref().filter(|c| !self.shared.config.classes.accepts(c.as_str())) {
+            return Err(StoreError::Class(class.to_string()));
+        }
+        let receiving = self.shared.receiving.acquire().await.map_err(|_| closing())?;
+        let work = Work::new(&self.shared, who, announced);
+        Ok(Incoming {
+            shared: &self.shared,
+            _receiving: receiving,
+            large: None,
+            stage: Stage::Idle(Box::new(work)),
+            pending: Vec::new(),
+            pending_bytes: 0,
+        })
+    }
+
+    /// Whether instances of this SOP Class are taken in.
+    pub fn accepts_class(&self, uid: &str) -> bool {
+        self.shared.config.classes.accepts(uid)
+    }
+}
+
+impl Incoming<'_> {
+    /// Takes the next bytes, without copying them. Returns at once, or when the step before has made room.
+    ///
+    /// # Errors
+    /// What is wrong with the instance so far; the bytes that follow need not be given any more.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.pending_bytes += bytes.len();
+        self.pending.push(bytes);
+        if self.pending_bytes < self.shared.config.step {
+            return Ok(());
+        }
+        let mut work = self.settle().await?;
+        let parts = std::mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        self.stage = Stage::Running(tokio::task::spawn_blocking(move || {
+            work.step(&parts)?;
+            Ok(work)
+        }));
+        Ok(())
+    }
+
+    /// Ends the instance: what is left is written, the file flushed, the row committed.
+    ///
+    /// # Errors
+    /// What is wrong with the instance, or with the disk; then nothing of it is kept.
+    pub async fn finish(mut self) -> Result<Stored, StoreError> {
+        let mut work = self.settle().await?;
+        let parts = std::mem::take(&mut self.pending);
+        let shared = Arc::clone(self.shared);
+        let flushed = tokio::task::spawn_blocking(move || {
+            work.step(&parts)?;
+            let sequence = shared.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+            let ready = work.finish(sequence)?;
+            ready.sealed.flush()?;
+            Ok::<Ready, StoreError>(ready)
+        })
+        .await
+        .map_err(lost)??;
+        commit(self.shared, flushed).await
+    }
+
+    /// Waits for the step that runs and takes the work back, within the metadata limits.
+    async fn settle(&mut self) -> Result<Box<Work>, StoreError> {
+        let work = match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Idle(work) => work,
+            Stage::Running(step) => step.await.map_err(lost)??,
+            Stage::Failed => return Err(StoreError::Storage("this instance has failed before".into())),
+        };
+        let config = &self.shared.config;
+        let metadata = work.metadata_bytes();
+        if metadata > config.metadata_max {
+            return Err(StoreError::TooManyAttributes { limit: config.metadata_max as u64 });
+        }
+        if metadata > config.small_metadata && self.large.is_none() {
+            let lane = Arc::clone(&self.shared.large).acquire_owned().await.map_err(|_| closing())?;
+            self.large = Some(lane);
+        }
+        Ok(work)
+    }
+}
+
+/// Commits the row of a flushed instance and builds the proof.
+async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError> {
+    let Ready { sealed, row } = ready;
+    let (class, instance) = (row.sop_class, row.sop_instance);
+    let (study, series, length) = (row.study.uid, row.series.uid, row.length);
+    let custodian = row.custodian.clone();
+    let inserted = shared.index.insert(vec![row]).await?.pop();
+    let outcome = match inserted {
+        Some(Inserted::New(id)) => {
+            shared.placer.queue_new(id, sealed, &crate::place::key(&study, &series, &instance, &custodian, 1));
+            Outcome::New
+        }
+        Some(Inserted::NewVersion(id, version)) => {
+            shared.placer.queue_new(id, sealed, &crate::place::key(&study, &series, &instance, &custodian, version));
+            Outcome::NewVersion(version)
+        }
+        Some(Inserted::Same(_)) => Outcome::Same,
+        None => return Err(StoreError::Storage("the index gave no answer".into())),
+    };
+    Ok(Stored::new(class, instance, study, series, length, outcome))
+}
+
+fn closing() -> StoreError {
+    StoreError::Storage("the server is stopping".into())
+}
+
+fn lost(error: tokio::task::JoinError) -> StoreError {
+    StoreError::Storage(format!("a store step ended early: {error}"))
+}

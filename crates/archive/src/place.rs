@@ -1,0 +1,189 @@
+//! Placing: behind the answer, instances move from the spool to their final names, in batches.
+//!
+//! Link, flush folders, one durable transaction, unlink from the spool. Each step may be repeated after a crash; an
+//! instance stays in the spool until its row and its final name are both durable.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use access::CustodianId;
+use blob::{Blobs, Sealed};
+use index::{Index, InstanceRecord, Location, RowId};
+use model::{SeriesUid, SopInstanceUid, StudyUid};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// Instances placed at a time.
+const BATCH: usize = 512;
+/// How long a lonely instance waits for company.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How long placing rests after a failure, so that a full disk is not hammered.
+const REST: Duration = Duration::from_secs(5);
+
+/// The final name of an instance version. Built from parsed UIDs only.
+pub(crate) fn key(
+    study: &StudyUid,
+    series: &SeriesUid,
+    instance: &SopInstanceUid,
+    custodian: &CustodianId,
+    version: u32,
+) -> String {
+    if version == 1 && *custodian == CustodianId::local() {
+        return format!("{study}/{series}/{instance}.dcm");
+    }
+    format!("{study}/{series}/{instance}.{custodian}.v{version}.dcm")
+}
+
+/// The final name of a record's instance.
+pub(crate) fn record_key(record: &InstanceRecord) -> String {
+    key(&record.study, &record.series, &record.sop_instance, &record.custodian, record.version)
+}
+
+/// One instance that waits for its final name.
+struct Waiting {
+    row: RowId,
+    spool: String,
+    key: String,
+}
+
+/// The task that places, and its queue.
+pub(crate) struct Placer {
+    queue: Arc<Queue>,
+    stop: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Vec<Waiting>>,
+    full: Notify,
+}
+
+impl Queue {
+    fn push(&self, waiting: Waiting) {
+        let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push(waiting);
+        if queue.len() == 1 || queue.len() == BATCH {
+            self.full.notify_one();
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn take(&self) -> Vec<Waiting> {
+        let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = queue.len().min(BATCH);
+        queue.drain(..count).collect()
+    }
+
+    fn give_back(&self, batch: Vec<Waiting>) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, batch);
+    }
+}
+
+impl Placer {
+    /// Starts the task on the current runtime.
+    pub(crate) fn start(blobs: Blobs, index: Arc<dyn Index>) -> Self {
+        let queue = Arc::new(Queue::default());
+        let (stop, stopped) = mpsc::channel(1);
+        tokio::spawn(run(Arc::clone(&queue), blobs, index, stopped));
+        Self { queue, stop }
+    }
+
+    /// Queues a flushed and indexed instance.
+    pub(crate) fn queue_new(&self, row: RowId, sealed: Sealed, key: &str) {
+        let spool = sealed.keep();
+        self.queue.push(Waiting { row, spool, key: key.to_owned() });
+    }
+
+    /// Queues what an earlier run left in the spool.
+    pub(crate) fn queue(&self, record: &InstanceRecord) {
+        if let Location::Spool(name) = &record.location {
+            self.queue.push(Waiting { row: record.row, spool: name.clone(), key: record_key(record) });
+        }
+    }
+
+    /// Places what waits and ends the task.
+    pub(crate) async fn finish(&self) {
+        let (done, finished) = oneshot::channel();
+        if self.stop.send(done).await.is_ok() {
+            let _ = finished.await;
+        }
+    }
+}
+
+async fn run(
+    queue: Arc<Queue>,
+    blobs: Blobs,
+    index: Arc<dyn Index>,
+    mut stopped: mpsc::Receiver<oneshot::Sender<()>>,
+) {
+    loop {
+        tokio::select! {
+            () = queue.full.notified() => {}
+            stop = stopped.recv() => {
+                while queue.len() > 0 && place_batch(&queue, &blobs, index.as_ref()).await {}
+                if let Some(done) = stop {
+                    let _ = done.send(());
+                }
+                return;
+            }
+        }
+        if queue.len() < BATCH {
+            let _ = tokio::time::timeout(PATIENCE, queue.full.notified()).await;
+        }
+        while queue.len() > 0 {
+            if !place_batch(&queue, &blobs, index.as_ref()).await {
+                tokio::time::sleep(REST).await;
+                queue.full.notify_one();
+                break;
+            }
+        }
+    }
+}
+
+/// Places one batch; whether it went well.
+async fn place_batch(queue: &Queue, blobs: &Blobs, index: &dyn Index) -> bool {
+    let batch = queue.take();
+    match try_place(&batch, blobs, index).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(instances = batch.len(), "instances stay in the spool, placing goes on later: {error}");
+            queue.give_back(batch);
+            false
+        }
+    }
+}
+
+async fn try_place(batch: &[Waiting], blobs: &Blobs, index: &dyn Index) -> Result<(), String> {
+    let links: Vec<_> = batch.iter().map(|w| (w.spool.clone(), w.key.clone())).collect();
+    let linking = blobs.clone();
+    tokio::task::spawn_blocking(move || linking.place(&links))
+        .await
+        .map_err(|e| e.to_string())?
+        .map_err(|e| e.to_string())?;
+    let placed = batch.iter().map(|w| (w.row, w.key.clone())).collect();
+    index.set_placed(placed).await.map_err(|e| e.to_string())?;
+    let names: Vec<_> = batch.iter().map(|w| w.spool.clone()).collect();
+    let unlinking = blobs.clone();
+    tokio::task::spawn_blocking(move || unlinking.unspool(&names)).await.map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys() {
+        let (study, series, instance) =
+            ("1.2".parse().unwrap(), "1.2.3".parse().unwrap(), "1.2.3.4".parse().unwrap());
+        let clinic: CustodianId = "clinic".parse().unwrap();
+        for (custodian, version, expected) in [
+            (CustodianId::local(), 1, "1.2/1.2.3/1.2.3.4.dcm"),
+            (CustodianId::local(), 2, "1.2/1.2.3/1.2.3.4.local.v2.dcm"),
+            (clinic, 1, "1.2/1.2.3/1.2.3.4.clinic.v1.dcm"),
+        ] {
+            assert_eq!(key(&study, &series, &instance, &custodian, version), expected);
+        }
+    }
+}

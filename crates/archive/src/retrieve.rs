@@ -1,0 +1,247 @@
+//! Reading what is held: instances, metadata, frames, bulk data.
+
+use std::sync::Arc;
+
+use access::{Action, Principal, Scope};
+use dicomweb::json::BulkTable;
+use futures::stream::BoxStream;
+use imaging::frames::PixelLayout;
+use index::{Cursor, InstanceDetail, InstanceRecord, Target};
+use model::transfer_syntax::{self, Syntax};
+use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
+
+use bytes::Bytes;
+
+use crate::dataset::{DataSet, Swap};
+use crate::{Archive, ReadError, Shared, work};
+
+/// Records or metadata rows read from the index at a time: about 1 KiB each for records, 3 KiB for metadata.
+const PAGE: u32 = 256;
+
+/// The instances of a target, page by page in a stable order.
+pub struct Instances {
+    shared: Arc<Shared>,
+    scope: Scope,
+    target: Target,
+    next: Option<Vec<InstanceRecord>>,
+    after: Option<Cursor>,
+}
+
+/// The metadata of a target's instances, page by page in the same order.
+pub struct Metadata {
+    shared: Arc<Shared>,
+    scope: Scope,
+    target: Target,
+    next: Option<Vec<MetadataItem>>,
+    after: Option<Cursor>,
+}
+
+/// One instance's DICOM JSON as it was made at store time; `dicomweb::json::complete` puts the URLs in.
+pub struct MetadataItem {
+    /// (0020,000D).
+    pub study: StudyUid,
+    /// (0020,000E).
+    pub series: SeriesUid,
+    /// (0008,0018).
+    pub sop_instance: SopInstanceUid,
+    /// One JSON object.
+    pub json: Vec<u8>,
+}
+
+/// Frames of one instance, in the order asked for.
+pub struct Frames {
+    /// The instance.
+    pub record: InstanceRecord,
+    /// As stored.
+    pub syntax: Syntax,
+    /// The frames.
+    pub frames: Vec<FrameItem>,
+}
+
+/// One frame, ready to stream: native pixels little endian, or the frame's codestream.
+pub struct FrameItem {
+    /// 1-based.
+    pub number: u32,
+    /// Bytes.
+    pub length: u64,
+    /// The bytes, verified.
+    pub stream: BoxStream<'static, Result<Bytes, ReadError>>,
+}
+
+/// One long value, ready to stream in little endian.
+pub struct BulkItem {
+    /// The instance.
+    pub record: InstanceRecord,
+    /// Its VR.
+    pub vr: VR,
+    /// Bytes.
+    pub length: u64,
+    /// The value's place and the data set it lies in.
+    source: DataSet,
+    start: u64,
+    swap: Swap,
+}
+
+impl BulkItem {
+    /// The bytes of `range` within the value, verified; the range must lie inside it.
+    pub fn stream(&self, range: std::ops::Range<u64>) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        self.source.clone().stream(self.start + range.start..self.start + range.end, self.swap)
+    }
+}
+
+impl Archive {
+    /// The instances of a study, series or instance.
+    ///
+    /// # Errors
+    /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Denied`].
+    pub async fn instances(&self, who: &Principal, target: Target) -> Result<Instances, ReadError> {
+        let scope = who.scope_for(Action::Retrieve)?;
+        let mut instances =
+            Instances { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
+        let first = instances.next_page().await?;
+        if first.is_empty() {
+            return Err(ReadError::NotFound(level_name(&instances.target)));
+        }
+        instances.next = Some(first);
+        Ok(instances)
+    }
+
+    /// Opens an instance's bytes for reading. The record comes from [`Archive::instances`] or [`Archive::frames`].
+    ///
+    /// # Errors
+    /// [`ReadError::Storage`] when the file is not where the index says, twice.
+    pub async fn open_instance(&self, record: InstanceRecord) -> Result<DataSet, ReadError> {
+        DataSet::open(&self.shared, record).await
+    }
+
+    /// The metadata of a study's, series' or instance's instances, from the index alone.
+    ///
+    /// # Errors
+    /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Denied`].
+    pub async fn metadata(&self, who: &Principal, target: Target) -> Result<Metadata, ReadError> {
+        let scope = who.scope_for(Action::Retrieve)?;
+        let mut metadata = Metadata { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
+        let first = metadata.next_page().await?;
+        if first.is_empty() {
+            return Err(ReadError::NotFound(level_name(&metadata.target)));
+        }
+        metadata.next = Some(first);
+        Ok(metadata)
+    }
+
+    /// Frames of an instance, 1-based, in the order asked for.
+    ///
+    /// # Errors
+    /// [`ReadError::NotFound`] for an unknown instance or a frame beyond its count; [`ReadError::Unprocessable`] when
+    /// the frame's bytes are not there.
+    pub async fn frames(&self, who: &Principal, target: &Target, numbers: &[u32]) -> Result<Frames, ReadError> {
+        let detail = self.detail(who, target).await?;
+        let syntax = stored_syntax(&detail.record)?;
+        if detail.pixels.is_empty() {
+            return Err(ReadError::NotFound("frame"));
+        }
+        let layout = PixelLayout::decode(&detail.pixels).map_err(|e| ReadError::Storage(e.to_string()))?;
+        let wanted = numbers
+            .iter()
+            .map(|&n| layout.frame(n).map(|frame| (n, frame)).map_err(frame_error))
+            .collect::<Result<Vec<_>, _>>()?;
+        let record = detail.record;
+        let source = self.open_instance(record.clone()).await?.flat().await?;
+        let swap = Swap::for_pixels(syntax, &layout);
+        let frames = wanted
+            .into_iter()
+            .map(|(number, frame)| FrameItem {
+                number,
+                length: frame.length,
+                stream: source.clone().frame_stream(frame, swap),
+            })
+            .collect();
+        Ok(Frames { record, syntax, frames })
+    }
+
+    /// The value that a BulkDataURI of the metadata names: `path` is what follows `bulkdata/`.
+    ///
+    /// # Errors
+    /// [`ReadError::NotFound`] for an unknown instance or path.
+    pub async fn bulk(&self, who: &Principal, target: &Target, path: &str) -> Result<BulkItem, ReadError> {
+        let detail = self.detail(who, target).await?;
+        let syntax = stored_syntax(&detail.record)?;
+        let table = BulkTable::decode(&detail.bulk).map_err(|e| ReadError::Storage(e.to_string()))?;
+        let bulk = table.find(path).ok_or(ReadError::NotFound("bulk data"))?;
+        let (vr, start, length) = (bulk.vr, bulk.offset, bulk.length);
+        let source = self.open_instance(detail.record.clone()).await?.flat().await?;
+        let swap = Swap::for_value(syntax, vr);
+        Ok(BulkItem { record: detail.record, vr, length, source, start, swap })
+    }
+
+    async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
+        let scope = who.scope_for(Action::Retrieve)?;
+        let found = self.shared.index.instance(&scope, target).await?;
+        found.ok_or(ReadError::NotFound("instance"))
+    }
+}
+
+impl Instances {
+    /// The next records; empty at the end.
+    ///
+    /// # Errors
+    /// [`ReadError::Storage`] when the index fails.
+    pub async fn next_page(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
+        if let Some(first) = self.next.take() {
+            return Ok(first);
+        }
+        let page = self.shared.index.instances(&self.scope, &self.target, self.after, PAGE).await?;
+        if let Some(last) = page.last() {
+            self.after = Some(last.cursor);
+        }
+        Ok(page)
+    }
+
+    /// The next records without taking them, when they were read already: after [`Archive::instances`], the first page.
+    pub fn peek(&self) -> &[InstanceRecord] {
+        self.next.as_deref().unwrap_or_default()
+    }
+}
+
+impl Metadata {
+    /// The next instances' metadata; empty at the end.
+    ///
+    /// # Errors
+    /// [`ReadError::Storage`] when the index fails or a row cannot be unpacked.
+    pub async fn next_page(&mut self) -> Result<Vec<MetadataItem>, ReadError> {
+        if let Some(first) = self.next.take() {
+            return Ok(first);
+        }
+        let rows = self.shared.index.metadata(&self.scope, &self.target, self.after, PAGE).await?;
+        if let Some(last) = rows.last() {
+            self.after = Some(last.cursor);
+        }
+        rows.into_iter()
+            .map(|row| {
+                let json = work::unpack(&row.metadata)?;
+                Ok(MetadataItem { study: row.study, series: row.series, sop_instance: row.sop_instance, json })
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn stored_syntax(record: &InstanceRecord) -> Result<Syntax, ReadError> {
+    transfer_syntax::by_uid(&record.transfer_syntax)
+        .ok_or_else(|| ReadError::Storage(format!("the index names transfer syntax {}", record.transfer_syntax)))
+}
+
+fn level_name(target: &Target) -> &'static str {
+    match (&target.series, &target.instance) {
+        (_, Some(_)) => "instance",
+        (Some(_), None) => "series",
+        (None, None) => "study",
+    }
+}
+
+fn frame_error(error: imaging::frames::FrameError) -> ReadError {
+    use imaging::frames::FrameError;
+    match error {
+        FrameError::NoSuchFrame { .. } | FrameError::NoPixelData => ReadError::NotFound("frame"),
+        other => ReadError::Unprocessable(other.to_string()),
+    }
+}
