@@ -1,6 +1,6 @@
 //! Why a data set was refused, and where.
 
-use dicom_core::{Tag, VR};
+use dicom_core::Tag;
 
 /// Why a data set was refused. The text names the element and the byte, never a value.
 ///
@@ -9,10 +9,7 @@ use dicom_core::{Tag, VR};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
     /// The data set ends inside this value or fragment.
-    #[error(
-        "{} at byte {offset} claims {claimed} bytes, {left} are left",
-        Name(tag)
-    )]
+    #[error("{} at byte {offset} claims {claimed} bytes, {left} are left", Name(tag))]
     PastEnd {
         /// The element, or the item of a fragment.
         tag: Tag,
@@ -40,10 +37,7 @@ pub enum ScanError {
         offset: u64,
     },
     /// A length reaches beyond the sequence or item around it.
-    #[error(
-        "{} at byte {offset} claims {claimed} bytes, {left} are left in what encloses it",
-        Name(tag)
-    )]
+    #[error("{} at byte {offset} claims {claimed} bytes, {left} are left in what encloses it", Name(tag))]
     PastParent {
         /// The element or item.
         tag: Tag,
@@ -71,10 +65,7 @@ pub enum ScanError {
         vr: [u8; 2],
     },
     /// This VR, or a fragment, may not have undefined length.
-    #[error(
-        "{} at byte {offset} has undefined length, which {vr} may not have",
-        Name(tag)
-    )]
+    #[error("{} at byte {offset} has undefined length, which {vr} may not have", Name(tag))]
     UndefinedLength {
         /// The element or item.
         tag: Tag,
@@ -92,11 +83,7 @@ pub enum ScanError {
         offset: u64,
     },
     /// Something else than an item in a sequence or in encapsulated pixel data.
-    #[error(
-        "{} at byte {offset} stands where an item of {} should",
-        Name(tag),
-        Name(parent)
-    )]
+    #[error("{} at byte {offset} stands where an item of {} should", Name(tag), Name(parent))]
     NotAnItem {
         /// What is there.
         tag: Tag,
@@ -126,10 +113,7 @@ pub enum ScanError {
         limit: usize,
     },
     /// Too many elements, items and fragments.
-    #[error(
-        "{} at byte {offset} is one more than {limit} elements and items",
-        Name(tag)
-    )]
+    #[error("{} at byte {offset} is one more than {limit} elements and items", Name(tag))]
     TooMany {
         /// The element or item too many.
         tag: Tag,
@@ -208,14 +192,6 @@ impl ScanError {
             | InflateCut { .. }
             | InflateTooMuch { .. }
             | AfterDeflate { .. } => None,
-        }
-    }
-
-    pub(super) fn undefined(tag: Tag, offset: u64, vr: VR) -> ScanError {
-        ScanError::UndefinedLength {
-            tag,
-            offset,
-            vr: vr.to_string(),
         }
     }
 }

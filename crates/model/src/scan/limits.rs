@@ -16,12 +16,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            depth: 256,
-            elements: 1_000_000,
-            held: 65_536,
-            inflated: InflateLimit::default(),
-        }
+        Limits { depth: 256, elements: 1_000_000, held: 65_536, inflated: InflateLimit::default() }
     }
 }
 
@@ -39,20 +34,13 @@ pub struct InflateLimit {
 
 impl Default for InflateLimit {
     fn default() -> InflateLimit {
-        InflateLimit {
-            max: 8 << 30,
-            ratio: 200,
-            floor: 64 << 20,
-        }
+        InflateLimit { max: 8 << 30, ratio: 200, floor: 64 << 20 }
     }
 }
 
 impl InflateLimit {
     /// How many bytes may have come out when `input` bytes went in.
     pub fn allowed(&self, input: u64) -> u64 {
-        self.ratio
-            .saturating_mul(input)
-            .saturating_add(self.floor)
-            .min(self.max)
+        self.ratio.saturating_mul(input).saturating_add(self.floor).min(self.max)
     }
 }

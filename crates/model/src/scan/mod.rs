@@ -7,10 +7,17 @@
 
 mod element;
 mod error;
+mod inflate;
+mod level;
 mod limits;
+mod parser;
+mod scanner;
 mod sink;
+mod vr;
 
 pub use element::Element;
 pub use error::ScanError;
 pub use limits::{InflateLimit, Limits};
+pub use scanner::{ScanSummary, Scanner};
 pub use sink::Sink;
+pub(crate) use vr::long_form;
