@@ -109,7 +109,7 @@ impl DataSet {
             Location::Placed(key) => Place::Final(key.clone()),
         };
         let opened = match shared.blobs.open_blob(&place) {
-            Err(blob::BlobError::NotFound(_)) if matches!(place, Place::Spool(_)) => {
+            Err(blob::BlobError::NotFound { .. }) if matches!(place, Place::Spool(_)) => {
                 // Placed since the record was read.
                 let key = crate::place::record_key(&record);
                 shared.blobs.open_blob(&Place::Final(key))
@@ -208,7 +208,7 @@ impl DataSet {
             }
         };
         let expected = sums.of(self, first, (to - from).div_ceil(CHUNK)).await?;
-        blob::verify(&bytes, first, expected)
+        blob::verify(&bytes, 0, expected)
             .map_err(|bad| ReadError::Damaged(format!("{}: {bad}", self.record.sop_instance)))?;
         let start = usize::try_from(range.start - from).unwrap_or(usize::MAX);
         let end = usize::try_from(range.end - from).unwrap_or(usize::MAX);
@@ -288,6 +288,15 @@ impl DataSet {
         .boxed()
     }
 
+    /// The head of the file as it lies on disk, with our private information.
+    pub(crate) fn file_head(&self) -> Result<Vec<u8>, ReadError> {
+        match &self.bytes {
+            Source::Stored(reader) => Ok(reader.head()?),
+            Source::Inflated(_) => Err(ReadError::Storage("an inflated copy has no head".into())),
+        }
+    }
+
+    /// The encoded data set as it was stored.
     pub(crate) fn stored_bytes(&self) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let length = self.record.length;
         self.clone().stream(0..length, Swap::NONE)

@@ -115,7 +115,7 @@ impl StoreError {
 impl From<BlobError> for StoreError {
     fn from(error: BlobError) -> Self {
         match error {
-            BlobError::NoSpace(_) => StoreError::NoSpace(error.to_string()),
+            BlobError::NoSpace { .. } => StoreError::NoSpace(error.to_string()),
             other => StoreError::Storage(other.to_string()),
         }
     }

@@ -108,7 +108,7 @@ impl Archive {
 
     /// Whether instances can be taken in now: the disk has room above the reserve and passed its last health check.
     pub fn accepts(&self) -> bool {
-        !self.shared.blobs.room().reserve && !self.shared.blobs.poisoned()
+        !self.shared.blobs.room().reserve && !self.shared.blobs.is_poisoned()
     }
 
     /// Places what is in the spool and stops placing. Call after the last store.

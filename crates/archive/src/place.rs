@@ -3,6 +3,7 @@
 //! Link, flush folders, one durable transaction, unlink from the spool. Each step may be repeated after a crash; an
 //! instance stays in the spool until its row and its final name are both durable.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -158,10 +159,16 @@ async fn place_batch(queue: &Queue, blobs: &Blobs, index: &dyn Index) -> bool {
 async fn try_place(batch: &[Waiting], blobs: &Blobs, index: &dyn Index) -> Result<(), String> {
     let links: Vec<_> = batch.iter().map(|w| (w.spool.clone(), w.key.clone())).collect();
     let linking = blobs.clone();
-    tokio::task::spawn_blocking(move || linking.place(&links))
+    let unplaced = tokio::task::spawn_blocking(move || linking.place(&links))
         .await
         .map_err(|e| e.to_string())?
         .map_err(|e| e.to_string())?;
+    for refused in &unplaced {
+        // It stays in the spool, durable and served from there; the next start tries again.
+        tracing::error!("an instance stays in the spool: {}", refused.why);
+    }
+    let refused: HashSet<usize> = unplaced.iter().map(|one| one.index).collect();
+    let batch: Vec<_> = batch.iter().enumerate().filter(|(i, _)| !refused.contains(i)).map(|(_, w)| w).collect();
     let placed = batch.iter().map(|w| (w.row, w.key.clone())).collect();
     index.set_placed(placed).await.map_err(|e| e.to_string())?;
     let names: Vec<_> = batch.iter().map(|w| w.spool.clone()).collect();

@@ -4,7 +4,6 @@ use blob::{Blobs, HEAD_LEN, Place, Reader, SpoolEntry};
 use index::{Index, Inserted, InstanceRecord, Location, NewInstance};
 use model::part10::read_head;
 use model::transfer_syntax;
-use sha2::{Digest, Sha256};
 
 use crate::columns::Columns;
 use crate::head::Origin;
@@ -134,20 +133,17 @@ pub(crate) fn reread(config: &Config, reader: &Reader, location: Location) -> Re
         return Err(format!("it has {} bytes of data set, its head says {}", reader.length(), origin.length));
     }
     let mut parser = Parser::new(syntax, config.scan.clone());
-    let mut digest = Sha256::new();
-    digest.update(syntax.uid.as_bytes());
-    let mut sums = blob::Sums::new();
+    let mut sums = blob::Sums::new(syntax.uid.as_bytes());
     let mut at = 0;
     while at < origin.length {
         let length = PIECE.min(usize::try_from(origin.length - at).unwrap_or(PIECE));
         let piece = reader.read(at, length).map_err(|e| e.to_string())?;
-        digest.update(&piece);
         sums.update(&piece);
         parser.push(&piece).map_err(|e| e.to_string())?;
         at += length as u64;
     }
-    let digest: [u8; 32] = digest.finalize().into();
-    if digest != origin.digest {
+    let summed = sums.finish();
+    if summed.digest != origin.digest {
         return Err("its bytes do not have the digest that its head names".into());
     }
     let parsed = parser.finish().map_err(|e| e.to_string())?;
@@ -160,5 +156,5 @@ pub(crate) fn reread(config: &Config, reader: &Reader, location: Location) -> Re
         principal: origin.principal,
         location,
     };
-    Ok(row(parsed, columns, syntax, digest, origin.length, sums.finish(), kept))
+    Ok(row(parsed, columns, syntax, summed, kept))
 }

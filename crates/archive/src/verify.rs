@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use access::{Action, Principal};
+use blob::Sums;
 use index::InstanceRecord;
-use sha2::{Digest, Sha256};
 
 use futures::StreamExt;
 
@@ -91,15 +91,14 @@ impl Archive {
 
     /// Reads one instance whole; the text says what is wrong with it.
     async fn reread(&self, record: InstanceRecord) -> Result<u64, String> {
-        let (expected, length, syntax) = (record.digest, record.length, record.transfer_syntax.clone());
+        let (expected, length) = (record.digest, record.length);
+        let mut sums = Sums::new(record.transfer_syntax.as_bytes());
         let data = DataSet::open(&self.shared, record).await.map_err(|e| e.to_string())?;
-        let mut digest = Sha256::new();
-        digest.update(syntax.as_bytes());
         let mut pieces = data.stored_bytes();
         while let Some(piece) = pieces.next().await {
-            digest.update(piece.map_err(|e| e.to_string())?);
+            sums.update(&piece.map_err(|e| e.to_string())?);
         }
-        if <[u8; 32]>::from(digest.finalize()) != expected {
+        if sums.finish().digest != expected {
             return Err("its bytes do not have the digest that they were stored with".into());
         }
         Ok(length)

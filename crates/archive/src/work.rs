@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use access::Principal;
-use blob::{HEAD_LEN, Sealed};
+use blob::{HEAD_LEN, Sealed, Summed};
 use bytes::Bytes;
 use index::{Location, NewInstance};
 use model::part10::{NewMeta, read_head, write_head};
@@ -121,9 +121,10 @@ impl Work {
             };
             file_head(&columns, syntax, &origin)
         })?;
-        let location = Location::Spool(sealed.name().to_owned());
+        let location = Location::Spool(sealed.name());
         let kept = Kept { sequence, received_at, custodian, source, principal, location };
-        let row = row(parsed, columns, syntax, sealed.digest(), sealed.length(), sealed.sums(), kept);
+        let summed = Summed { length: sealed.length(), digest: sealed.digest(), crcs: sealed.crcs().to_vec() };
+        let row = row(parsed, columns, syntax, summed, kept);
         Ok(Ready { sealed, row })
     }
 
@@ -209,9 +210,7 @@ pub(crate) fn row(
     parsed: Parsed,
     columns: Columns,
     syntax: Syntax,
-    digest: [u8; 32],
-    length: u64,
-    sums: Vec<u8>,
+    summed: Summed,
     kept: Kept,
 ) -> NewInstance {
     NewInstance {
@@ -223,9 +222,9 @@ pub(crate) fn row(
         transfer_syntax: syntax.uid,
         number: columns.number,
         attributes: columns.attributes,
-        digest,
-        length,
-        crcs: sums,
+        digest: summed.digest,
+        length: summed.length,
+        crcs: summed.crcs,
         metadata: lz4_flex::compress_prepend_size(&parsed.json),
         bulk: parsed.bulk,
         pixels: parsed.pixels,
