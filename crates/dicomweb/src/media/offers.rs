@@ -1,0 +1,155 @@
+//! What can be given of a resource, by the transfer syntax that it is stored in.
+
+use std::fmt;
+
+use model::transfer_syntax::{EXPLICIT_LE, Encoding, Lossy, Pixels, Syntax};
+
+use super::{DICOM, DICOM_JSON, OCTET_STREAM};
+
+/// How items stand in the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Framing {
+    /// `multipart/related`, one part per item.
+    Multipart,
+    /// The one item, bare.
+    Single,
+}
+
+/// One representation that can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Parts or bare.
+    pub framing: Framing,
+    /// The media type of an item.
+    pub media: &'static str,
+    /// Its transfer syntax, where the media type has one.
+    pub syntax: Option<Syntax>,
+    /// Whether `*/*` means this one.
+    pub(super) is_default: bool,
+    pub(super) answers: Answers,
+}
+
+/// Which values of `transfer-syntax` the offer answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Answers {
+    /// None given: the media type's default (PS3.18 8.7.3.5.1).
+    pub unnamed: bool,
+    /// `*`: as stored (PS3.18 8.7.3.5.2).
+    pub as_stored: bool,
+    /// Its own UID.
+    pub named: bool,
+}
+
+const ANY: Answers = Answers { unnamed: true, as_stored: true, named: true };
+const CONVERTED: Answers = Answers { unnamed: true, as_stored: false, named: true };
+/// Stored, and not to be given unless asked for: Explicit VR Little Endian would be owed instead.
+const ASKED_FOR: Answers = Answers { unnamed: false, as_stored: true, named: true };
+/// Implicit and big endian: "shall not be used with Web Services" (PS3.18 8.7.3) but as they are.
+const AS_STORED_ONLY: Answers = Answers { unnamed: false, as_stored: true, named: false };
+
+impl Offer {
+    /// The `Content-Type` of an item: of a part, or of the whole answer when it is a bare item.
+    pub fn content_type(&self) -> String {
+        match self.syntax {
+            Some(syntax) => format!("{}; transfer-syntax={}", self.media, syntax.uid),
+            None => self.media.to_owned(),
+        }
+    }
+
+    /// Whether the pixel data of the item is compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        !self.media.starts_with("application/")
+    }
+}
+
+/// As a client would write it in an `Accept`.
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.framing {
+            Framing::Multipart => write!(f, "multipart/related; type=\"{}\"", self.media)?,
+            Framing::Single => f.write_str(self.media)?,
+        }
+        match self.syntax {
+            Some(_) if !self.answers.unnamed => f.write_str("; transfer-syntax=*"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What can be given of an instance stored in this syntax (PS3.18 Table 10.4.4-1, 8.7.3.4). A bare instance is
+/// offered only where the resource is one instance.
+///
+/// Pixel data without compression leaves as Explicit VR Little Endian; lossy compressed as it is, since nothing else
+/// was received; losslessly compressed only when its syntax is asked for.
+pub fn instance_offers(stored: Syntax, single: bool) -> Vec<Offer> {
+    let forms: &[(Syntax, Answers, bool)] = match (stored.pixels, stored.encoding, stored.lossy) {
+        (Pixels::Encapsulated, _, Lossy::Yes | Lossy::Maybe) => &[(stored, ANY, true)],
+        (Pixels::Encapsulated, _, Lossy::No) => &[(stored, ASKED_FOR, false)],
+        (Pixels::Native, Encoding::ExplicitLe, _) => &[(stored, ANY, true)],
+        (Pixels::Native, Encoding::Deflated, _) => {
+            &[(stored, ASKED_FOR, false), (EXPLICIT_LE, CONVERTED, true)]
+        }
+        (Pixels::Native, Encoding::ImplicitLe | Encoding::ExplicitBe, _) => {
+            &[(stored, AS_STORED_ONLY, false), (EXPLICIT_LE, CONVERTED, true)]
+        }
+    };
+    let framings: &[Framing] =
+        if single { &[Framing::Multipart, Framing::Single] } else { &[Framing::Multipart] };
+    let mut offers = Vec::with_capacity(4);
+    for &framing in framings {
+        for &(syntax, answers, is_default) in forms {
+            let is_default = is_default && framing == Framing::Multipart;
+            offers.push(Offer { framing, media: DICOM, syntax: Some(syntax), is_default, answers });
+        }
+    }
+    offers
+}
+
+/// What can be given of frames of an instance stored in this syntax (PS3.18 Tables 8.7.3-2 to -5). Bare frames are
+/// offered only when one is asked for.
+pub fn frame_offers(stored: Syntax, frames: usize) -> Vec<Offer> {
+    let lossy = stored.lossy != Lossy::No;
+    let compressed = !stored.media_type.starts_with("application/");
+    let of_its_type = Answers { unnamed: stored.default_for_media, as_stored: true, named: true };
+    let as_octets = if lossy { ANY } else { ASKED_FOR };
+    // The bytes of a frame are the same in every syntax without compression: little endian words.
+    let forms: &[(&'static str, Syntax, Answers, bool)] = match (stored.pixels, compressed) {
+        (Pixels::Native, _) => &[(OCTET_STREAM, EXPLICIT_LE, ANY, true)],
+        (Pixels::Encapsulated, true) => {
+            &[(stored.media_type, stored, of_its_type, lossy), (OCTET_STREAM, stored, as_octets, false)]
+        }
+        (Pixels::Encapsulated, false) if stored.uid == ENCAPSULATED_UNCOMPRESSED => {
+            &[(OCTET_STREAM, stored, ASKED_FOR, false), (OCTET_STREAM, EXPLICIT_LE, CONVERTED, true)]
+        }
+        (Pixels::Encapsulated, false) => &[(OCTET_STREAM, stored, ASKED_FOR, false)],
+    };
+    let framings: &[Framing] =
+        if frames == 1 { &[Framing::Multipart, Framing::Single] } else { &[Framing::Multipart] };
+    let mut offers = Vec::with_capacity(4);
+    for &framing in framings {
+        for &(media, syntax, answers, is_default) in forms {
+            let is_default = is_default && framing == Framing::Multipart;
+            offers.push(Offer { framing, media, syntax: Some(syntax), is_default, answers });
+        }
+    }
+    offers
+}
+
+/// Encapsulated Uncompressed Explicit VR Little Endian (PS3.5 A.4.11): its frames are bare pixels.
+const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+
+/// What can be given of one bulk data value: its bytes, little endian.
+pub fn bulk_offers() -> [Offer; 2] {
+    [Framing::Multipart, Framing::Single].map(|framing| Offer {
+        framing,
+        media: OCTET_STREAM,
+        syntax: Some(EXPLICIT_LE),
+        is_default: framing == Framing::Multipart,
+        answers: ANY,
+    })
+}
+
+/// What can be given of metadata, of search results and of a store response: DICOM JSON.
+pub fn json_offers() -> [Offer; 1] {
+    [Offer { framing: Framing::Single, media: DICOM_JSON, syntax: None, is_default: true, answers: ANY }]
+}
