@@ -1,10 +1,10 @@
 //! Code extension by ISO/IEC 2022 (PS3.5 6.1.2.5): G0 reads the bytes below 80, G1 the others, escape sequences change
 //! what either holds, and delimiters bring the initial sets back.
 
-use encoding_rs::{EUC_JP, EUC_KR, Encoding, GBK, SHIFT_JIS};
+use encoding_rs::{Encoding, EUC_JP, EUC_KR, GBK, SHIFT_JIS};
 
-use super::Breaks;
 use super::single_byte::SingleByte;
+use super::Breaks;
 
 const ESC: u8 = 0x1B;
 
@@ -57,8 +57,7 @@ impl Repertoire {
 /// The text itself where it needs no decoding: ASCII bytes, no escape sequence, G0 is ASCII.
 pub(super) fn plain<'a>(repertoire: &Repertoire, bytes: &'a [u8]) -> Option<&'a str> {
     let decoded = !bytes.is_ascii() || bytes.contains(&ESC);
-    let renamed =
-        repertoire.g0 != G0::Ascii && bytes.iter().any(|byte| matches!(byte, b'\\' | b'~'));
+    let renamed = repertoire.g0 != G0::Ascii && bytes.iter().any(|byte| matches!(byte, b'\\' | b'~'));
     if decoded || renamed {
         return None;
     }
@@ -117,9 +116,7 @@ impl Decoder<'_> {
         match g0 {
             G0::Jisx0208 if self.pairs(EUC_JP, &[], 0x80, is_lower) > 0 => {}
             G0::Jisx0212 if self.pairs(EUC_JP, &[0x8F], 0x80, is_lower) > 0 => {}
-            G0::Jisx0208 | G0::Jisx0212 if !self.breaks.at(byte) => {
-                self.put(char::REPLACEMENT_CHARACTER, 1)
-            }
+            G0::Jisx0208 | G0::Jisx0212 if !self.breaks.at(byte) => self.put(char::REPLACEMENT_CHARACTER, 1),
             // A delimiter that no second byte follows is one, even where its writer forgot to leave the two-byte set.
             _ if self.breaks.at(byte) => {
                 self.reset();
@@ -132,11 +129,7 @@ impl Decoder<'_> {
     }
 
     fn upper(&mut self, byte: u8) {
-        let g1 = if self.g1 == G1::Empty {
-            self.repertoire.offered
-        } else {
-            self.g1
-        };
+        let g1 = if self.g1 == G1::Empty { self.repertoire.offered } else { self.g1 };
         match g1 {
             G1::Single(set) => self.put(set.decode(byte), 1),
             G1::Ksx1001 if self.pairs(EUC_KR, &[], 0, is_korean) > 0 => {}
@@ -169,17 +162,12 @@ impl Decoder<'_> {
     ) -> usize {
         let mut moved = Vec::new();
         let mut count = 0;
-        for pair in self
-            .rest
-            .chunks_exact(2)
-            .take_while(|pair| matches!(pair, [a, b] if belongs(*a, *b)))
-        {
+        for pair in self.rest.chunks_exact(2).take_while(|pair| matches!(pair, [a, b] if belongs(*a, *b))) {
             moved.extend_from_slice(prefix);
             moved.extend(pair.iter().map(|byte| byte | raise));
             count += 1;
         }
-        self.out
-            .push_str(&encoding.decode_without_bom_handling(&moved).0);
+        self.out.push_str(&encoding.decode_without_bom_handling(&moved).0);
         self.skip(count * 2);
         count
     }
@@ -187,10 +175,7 @@ impl Decoder<'_> {
     /// Invokes what an escape sequence names; one that nobody knows leaves U+FFFD.
     fn escape(&mut self) {
         let body = self.rest.get(1..).unwrap_or_default();
-        let intermediates = body
-            .iter()
-            .take_while(|byte| matches!(byte, 0x20..=0x2F))
-            .count();
+        let intermediates = body.iter().take_while(|byte| matches!(byte, 0x20..=0x2F)).count();
         let length = (intermediates + 1).min(body.len());
         match body.get(..length).unwrap_or_default() {
             b"(B" => self.g0 = G0::Ascii,
@@ -232,15 +217,9 @@ fn is_upper(first: u8, second: u8) -> bool {
 
 /// KS X 1001, and the extension of it that Windows writes under this name (second bytes that are letters).
 fn is_korean(first: u8, second: u8) -> bool {
-    matches!(
-        (first, second),
-        (0x81..=0xFE, 0x41..=0x5A | 0x61..=0x7A | 0x81..=0xFE)
-    )
+    matches!((first, second), (0x81..=0xFE, 0x41..=0x5A | 0x61..=0x7A | 0x81..=0xFE))
 }
 
 fn is_shift_jis(first: u8, second: u8) -> bool {
-    matches!(
-        (first, second),
-        (0x81..=0x9F | 0xE0..=0xFC, 0x40..=0x7E | 0x80..=0xFC)
-    )
+    matches!((first, second), (0x81..=0x9F | 0xE0..=0xFC, 0x40..=0x7E | 0x80..=0xFC))
 }

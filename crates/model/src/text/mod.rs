@@ -62,11 +62,7 @@ impl CharacterSets {
     /// In multi-valued VRs every backslash of the answer separates two values: those that were the second byte of a
     /// character are gone. Only `LO LT PN SH ST UC UT` follow (0008,0005); the text of other VRs is plain ASCII (PS3.5 6.1.2.2).
     pub fn decode<'a>(&self, vr: VR, bytes: &'a [u8]) -> Cow<'a, str> {
-        let coding = if follows_character_set(vr) {
-            self.coding
-        } else {
-            Coding::default()
-        };
+        let coding = if follows_character_set(vr) { self.coding } else { Coding::default() };
         match coding {
             Coding::Utf8 => String::from_utf8_lossy(bytes),
             Coding::Gb18030 => GB18030.decode_without_bom_handling(bytes).0,
@@ -83,9 +79,7 @@ impl CharacterSets {
     pub fn decode_values<'a>(&self, vr: VR, bytes: &'a [u8]) -> SmallVec<[Cow<'a, str>; 1]> {
         match self.decode(vr, bytes) {
             Cow::Borrowed(text) => values(vr, text).map(Cow::Borrowed).collect(),
-            Cow::Owned(text) => values(vr, &text)
-                .map(|value| Cow::Owned(value.to_owned()))
-                .collect(),
+            Cow::Owned(text) => values(vr, &text).map(|value| Cow::Owned(value.to_owned())).collect(),
         }
     }
 }
@@ -118,10 +112,7 @@ pub fn is_multi_valued(vr: VR) -> bool {
 
 /// Whether Specific Character Set (0008,0005) governs `vr` (PS3.5 6.1.2.2).
 pub fn follows_character_set(vr: VR) -> bool {
-    matches!(
-        vr,
-        VR::LO | VR::LT | VR::PN | VR::SH | VR::ST | VR::UC | VR::UT
-    )
+    matches!(vr, VR::LO | VR::LT | VR::PN | VR::SH | VR::ST | VR::UC | VR::UT)
 }
 
 /// Where the initial sets come back within a value field (PS3.5 6.1.2.5.3), beside control characters.

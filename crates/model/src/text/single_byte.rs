@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use encoding_rs::{
-    Encoding, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
-    ISO_8859_15, WINDOWS_874, WINDOWS_1252, WINDOWS_1254,
+    Encoding, ISO_8859_15, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7,
+    ISO_8859_8, WINDOWS_1252, WINDOWS_1254, WINDOWS_874,
 };
 
 /// A single-byte set that lies in G1, by its place in [`SETS`].
@@ -28,11 +28,8 @@ static SETS: [(&str, &[u8], &Encoding); 11] = [
     ("203", b"-b", ISO_8859_15),
 ];
 
-static TABLES: LazyLock<Vec<[char; 128]>> = LazyLock::new(|| {
-    SETS.iter()
-        .map(|(_, _, encoding)| table(encoding))
-        .collect()
-});
+static TABLES: LazyLock<Vec<[char; 128]>> =
+    LazyLock::new(|| SETS.iter().map(|(_, _, encoding)| table(encoding)).collect());
 
 impl SingleByte {
     pub(super) fn by_registration(number: &str) -> Option<Self> {
@@ -55,10 +52,7 @@ impl SingleByte {
     }
 
     fn position(wanted: impl Fn(&(&str, &[u8], &Encoding)) -> bool) -> Option<Self> {
-        SETS.iter()
-            .position(wanted)
-            .and_then(|at| u8::try_from(at).ok())
-            .map(Self)
+        SETS.iter().position(wanted).and_then(|at| u8::try_from(at).ok()).map(Self)
     }
 }
 
@@ -67,9 +61,6 @@ fn table(encoding: &'static Encoding) -> [char; 128] {
         let byte = [code as u8 | 0x80];
         let (text, _) = encoding.decode_without_bom_handling(&byte);
         // C1 controls stand for codes without a character; DICOM does not use them (PS3.5 6.1.3).
-        text.chars()
-            .next()
-            .filter(|letter| !letter.is_control())
-            .unwrap_or(char::REPLACEMENT_CHARACTER)
+        text.chars().next().filter(|letter| !letter.is_control()).unwrap_or(char::REPLACEMENT_CHARACTER)
     })
 }

@@ -1,6 +1,6 @@
 //! The defined terms of Specific Character Set (PS3.3 C.12.1.1.2).
 
-use super::iso2022::{G0, G1, Repertoire};
+use super::iso2022::{Repertoire, G0, G1};
 use super::single_byte::SingleByte;
 use super::{CharacterSets, Coding};
 
@@ -20,10 +20,7 @@ pub(super) fn parse(value: &[u8]) -> CharacterSets {
         match term(&squeeze(text)) {
             // Sets without code extensions stand alone (PS3.3 C.12.1.1.2): whatever follows the first means nothing.
             Some(Term::Whole(coding)) if position == 0 => {
-                return CharacterSets {
-                    coding,
-                    unknown: false,
-                };
+                return CharacterSets { coding, unknown: false };
             }
             Some(Term::Part(g0, g1)) if position == 0 => (repertoire.g0, repertoire.g1) = (g0, g1),
             Some(Term::Part(_, g1) | Term::Extension(g1)) => repertoire.offer(g1),
@@ -47,10 +44,7 @@ fn term(squeezed: &str) -> Option<Term> {
         "" => Term::Part(G0::Ascii, G1::Empty),
         "ISOIR192" | "ISO2022IR192" | "UTF8" => Term::Whole(Coding::Utf8),
         "GB18030" | "GBK" | "ISO2022GBK" => Term::Whole(Coding::Gb18030),
-        _ => match squeezed
-            .strip_prefix("ISO2022IR")
-            .or_else(|| squeezed.strip_prefix("ISOIR"))?
-        {
+        _ => match squeezed.strip_prefix("ISO2022IR").or_else(|| squeezed.strip_prefix("ISOIR"))? {
             "6" => Term::Part(G0::Ascii, G1::Empty),
             "13" => Term::Part(G0::Romaji, G1::Katakana),
             "58" => Term::Extension(G1::Gb2312),
