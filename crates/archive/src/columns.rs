@@ -180,3 +180,8 @@ fn first_text(values: &[serde_json::Value]) -> String {
 fn cut(text: &str) -> String {
     text.chars().take(COLUMN).collect()
 }
+
+/// Whether results at instance level have this attribute without the whole metadata.
+pub(crate) fn is_instance_column(tag: u32) -> bool {
+    INSTANCE.binary_search(&tag).is_ok()
+}

@@ -39,7 +39,7 @@ pub use index::{Cursor, InstanceRecord, Level, Target, Totals};
 pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;
 pub use retrieve::{BulkItem, FrameItem, Frames, Instances, Metadata, MetadataItem};
-pub use search::{SearchPage, SearchResult};
+pub use search::{Include, Query, SearchPage, SearchResult};
 pub use stored::{Outcome, Stored};
 pub use verify::{Problem, VerifyReport};
 
