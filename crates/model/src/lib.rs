@@ -13,16 +13,13 @@
 //! | [`value`] | dates, times and numbers |
 //! | [`matching`] | the rules of searches (PS3.4 section C.2.2.2) |
 //! | [`recode`] | any data set as Explicit VR Little Endian |
-#![warn(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic
-)]
+#![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ae_title;
 pub mod matching;
+pub mod part10;
 pub mod person_name;
+pub mod recode;
 pub mod scan;
 pub mod sop_class;
 pub mod text;

@@ -137,10 +137,10 @@ pub enum ScanError {
     /// The deflated data set grows beyond its limit.
     #[error("the deflate stream grows beyond {offset} bytes")]
     InflateTooMuch {
-        /// The bytes allowed for the input so far.
+        /// The bytes allowed for the input so far; how that was cut when it was pushed shows in it.
         offset: u64,
     },
-    /// Bytes follow the end of the deflate stream that are not its one byte of padding.
+    /// Bytes follow the end of the deflate stream that are neither its one byte of padding nor a gzip trailer that fits.
     #[error("bytes follow the end of the deflate stream, which holds {offset} bytes")]
     AfterDeflate {
         /// Length of the inflated data set.

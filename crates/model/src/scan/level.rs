@@ -2,7 +2,7 @@
 
 use dicom_core::Tag;
 
-use super::vr::{Coded, coded, long_form};
+use super::vr::{VrBytes, long_form, vr_bytes};
 
 /// The group of items and delimiters.
 pub(super) const ITEM_GROUP: u16 = 0xFFFE;
@@ -82,10 +82,10 @@ impl Level {
         if !self.has_vr(self.u16([g0, g1])) {
             return 8;
         }
-        match coded([v0, v1]) {
-            Coded::Known(vr) if long_form(vr) => 12,
-            Coded::Unknown => 12,
-            Coded::Known(_) | Coded::Nothing => 8,
+        match vr_bytes([v0, v1]) {
+            VrBytes::Known(vr) if long_form(vr) => 12,
+            VrBytes::Unknown => 12,
+            VrBytes::Known(_) | VrBytes::Nothing => 8,
         }
     }
 

@@ -20,4 +20,4 @@ pub use error::ScanError;
 pub use limits::{InflateLimit, Limits};
 pub use scanner::{ScanSummary, Scanner};
 pub use sink::Sink;
-pub(crate) use vr::long_form;
+pub(crate) use vr::{VrBytes, long_form, vr_bytes};

@@ -3,7 +3,7 @@
 use dicom_core::{Tag, VR};
 
 use super::level::{Header, ITEM, ITEM_END, ITEM_GROUP, Kind, Level, SEQUENCE_END, UNDEFINED};
-use super::vr::{Coded, PIXEL_DATA, coded, implicit};
+use super::vr::{PIXEL_DATA, VrBytes, implicit, vr_bytes};
 use super::{Element, Limits, ScanError, Sink};
 
 /// Pixel Representation (0028,0103).
@@ -180,10 +180,10 @@ impl Parser {
     fn element<S: Sink>(&mut self, header: Header, start: u64, sink: &mut S) -> Result<(), ScanError> {
         let Header { tag, length, .. } = header;
         self.count(tag, start)?;
-        let vr = match header.vr.map(|bytes| (bytes, coded(bytes))) {
-            Some((_, Coded::Known(vr))) => vr,
-            Some((_, Coded::Unknown)) => VR::UN,
-            Some((vr, Coded::Nothing)) => {
+        let vr = match header.vr.map(|bytes| (bytes, vr_bytes(bytes))) {
+            Some((_, VrBytes::Known(vr))) => vr,
+            Some((_, VrBytes::Unknown)) => VR::UN,
+            Some((vr, VrBytes::Nothing)) => {
                 return Err(ScanError::NoVr { tag, offset: start, vr });
             }
             None => implicit(tag, length == UNDEFINED, self.top.signed),

@@ -9,7 +9,7 @@ pub(super) const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);
 
 /// A VR as encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coded {
+pub(crate) enum VrBytes {
     /// One of PS3.5 section 6.2.
     Known(VR),
     /// Two capital letters that name none: to be read in the long form.
@@ -19,7 +19,7 @@ pub(super) enum Coded {
 }
 
 /// Reads the two bytes of a VR (PS3.5 section 6.2).
-pub(super) fn coded(bytes: [u8; 2]) -> Coded {
+pub(crate) fn vr_bytes(bytes: [u8; 2]) -> VrBytes {
     let vr = match &bytes {
         b"AE" => VR::AE,
         b"AS" => VR::AS,
@@ -55,10 +55,10 @@ pub(super) fn coded(bytes: [u8; 2]) -> Coded {
         b"US" => VR::US,
         b"UT" => VR::UT,
         b"UV" => VR::UV,
-        [b'A'..=b'Z', b'A'..=b'Z'] => return Coded::Unknown,
-        _ => return Coded::Nothing,
+        [b'A'..=b'Z', b'A'..=b'Z'] => return VrBytes::Unknown,
+        _ => return VrBytes::Nothing,
     };
-    Coded::Known(vr)
+    VrBytes::Known(vr)
 }
 
 /// Whether the header of this VR has two reserved bytes and a length of 32 bits (PS3.5 section 7.1.2).
@@ -120,13 +120,13 @@ mod tests {
         let long = "OB OD OF OL OV OW SQ SV UC UN UR UT UV";
         for name in all.split(' ') {
             let bytes: [u8; 2] = name.as_bytes().try_into().expect("two letters");
-            let Coded::Known(vr) = coded(bytes) else { panic!("{name} is a VR") };
+            let VrBytes::Known(vr) = vr_bytes(bytes) else { panic!("{name} is a VR") };
             assert_eq!(vr.to_string(), name);
             assert_eq!(long_form(vr), long.split(' ').any(|l| l == name), "{name}");
         }
-        assert_eq!(coded(*b"ZZ"), Coded::Unknown);
+        assert_eq!(vr_bytes(*b"ZZ"), VrBytes::Unknown);
         for bytes in [*b"uS", [0, 0], *b"??", *b"A ", [0xFF, 0xFF]] {
-            assert_eq!(coded(bytes), Coded::Nothing);
+            assert_eq!(vr_bytes(bytes), VrBytes::Nothing);
         }
     }
 
