@@ -21,7 +21,7 @@ LAYERS = {
 # Beside the layers: nothing that ships may depend on these.
 TESTING = {"testkit", "fuzz"}
 # The one arrow inside a row.
-BESIDE = {("opinion", "identity"), ("index", "access")}
+BESIDE = {("opinion", "identity")}
 
 # What a crate must not know, as dependencies (design reasons in each lib.rs).
 FORBIDDEN = {
@@ -46,7 +46,10 @@ MANIFESTS = {c.name: tomllib.loads((c / "Cargo.toml").read_text()) for c in CRAT
 
 
 def sources(crate: Path) -> list[Path]:
-    return sorted((crate / "src").rglob("*.rs"))
+    """The crate's source files, but those of modules that only tests have."""
+    files = sorted((crate / "src").rglob("*.rs"))
+    only_tests = {name for f in files for name in re.findall(r"#\[cfg\(test\)\]\s*mod (\w+);", f.read_text())}
+    return [f for f in files if f.stem not in only_tests]
 
 
 def shipped(source: Path) -> str:
