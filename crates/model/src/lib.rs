@@ -13,7 +13,10 @@
 //! | [`value`] | dates, times and numbers |
 //! | [`matching`] | the rules of searches (PS3.4 section C.2.2.2) |
 //! | [`recode`] | any data set as Explicit VR Little Endian |
-#![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 mod ae_title;
 pub mod matching;
@@ -25,6 +28,8 @@ pub mod sop_class;
 pub mod text;
 pub mod transfer_syntax;
 mod uid;
+pub mod value;
+pub mod varint;
 
 pub use ae_title::{AeTitle, AeTitleError};
 pub use dicom_core::{Tag, VR};

@@ -245,10 +245,10 @@ impl Parser {
     }
 
     fn whole_value<S: Sink>(&mut self, element: &Element, value: &[u8], sink: &mut S) {
-        if element.tag == PIXEL_REPRESENTATION {
-            if let Some((number, _)) = value.split_first_chunk::<2>() {
-                self.top.signed = self.top.u16(*number) == 1;
-            }
+        if element.tag == PIXEL_REPRESENTATION
+            && let Some((number, _)) = value.split_first_chunk::<2>()
+        {
+            self.top.signed = self.top.u16(*number) == 1;
         }
         sink.element(element, value);
     }
