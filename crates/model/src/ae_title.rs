@@ -24,10 +24,7 @@ impl AeTitle {
         let text = bytes.trim_ascii_end();
         let start = text.iter().take_while(|b| **b == b' ').count();
         let text = text.get(start..).unwrap_or_default();
-        if let Some(at) = text
-            .iter()
-            .position(|b| !matches!(b, b' '..=b'~') || *b == b'\\')
-        {
+        if let Some(at) = text.iter().position(|b| !matches!(b, b' '..=b'~') || *b == b'\\') {
             return Err(AeTitleError::Character(at));
         }
         if bytes.iter().any(|b| !matches!(b, b' '..=b'~')) {
@@ -114,11 +111,7 @@ mod tests {
             ("A\u{7f}", Err(AeTitleError::Character(1))),
         ] {
             let parsed: Result<AeTitle, _> = text.parse();
-            assert_eq!(
-                parsed.as_ref().map(AeTitle::as_str),
-                expected.as_ref().copied(),
-                "{text:?}"
-            );
+            assert_eq!(parsed.as_ref().map(AeTitle::as_str), expected.as_ref().copied(), "{text:?}");
         }
     }
 

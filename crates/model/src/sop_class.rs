@@ -279,11 +279,7 @@ mod tests {
     fn tables_are_sorted_and_made_of_uids() {
         for table in [STORAGE, PRIVATE_STORAGE] {
             assert!(table.windows(2).all(|pair| pair[0].0 < pair[1].0));
-            assert!(
-                table
-                    .iter()
-                    .all(|row| row.0.parse::<crate::Uid>().is_ok() && !row.1.is_empty())
-            );
+            assert!(table.iter().all(|row| row.0.parse::<crate::Uid>().is_ok() && !row.1.is_empty()));
         }
     }
 
@@ -292,16 +288,8 @@ mod tests {
         for (uid, storage, expected) in [
             ("1.2.840.10008.5.1.4.1.1.2", true, Some("CT Image Storage")),
             ("1.2.840.10008.5.1.4.1.1.4", true, Some("MR Image Storage")),
-            (
-                "1.2.840.10008.1.3.10",
-                true,
-                Some("Media Storage Directory Storage"),
-            ),
-            (
-                "1.3.12.2.1107.5.9.1",
-                false,
-                Some("Siemens CSA Non-Image Storage"),
-            ),
+            ("1.2.840.10008.1.3.10", true, Some("Media Storage Directory Storage")),
+            ("1.3.12.2.1107.5.9.1", false, Some("Siemens CSA Non-Image Storage")),
             ("1.2.840.10008.1.1", false, Some("Verification SOP Class")),
             ("1.2.840.10008.5.1.4.1.2.2.1", false, None),
             ("1.2.840.10008.5.1.4.1.1", false, None),

@@ -99,15 +99,7 @@ const fn row(
     media_type: &'static str,
     default_for_media: bool,
 ) -> TransferSyntax {
-    TransferSyntax {
-        uid,
-        name,
-        encoding,
-        pixels,
-        lossy,
-        media_type,
-        default_for_media,
-    }
+    TransferSyntax { uid, name, encoding, pixels, lossy, media_type, default_for_media }
 }
 
 #[rustfmt::skip]
@@ -189,9 +181,7 @@ mod tests {
         for syntax in ALL {
             assert!(syntax.uid.parse::<crate::Uid>().is_ok());
             assert_eq!(ALL.iter().filter(|other| *other == syntax).count(), 1);
-            let defaults = ALL
-                .iter()
-                .filter(|o| o.media_type == syntax.media_type && o.default_for_media);
+            let defaults = ALL.iter().filter(|o| o.media_type == syntax.media_type && o.default_for_media);
 
             assert_eq!(defaults.count(), 1, "{}", syntax.media_type);
         }
@@ -199,13 +189,8 @@ mod tests {
 
     #[test]
     fn syntaxes_that_are_no_files_are_unknown() {
-        for uid in [
-            "1.2.840.10008.1.2.4.94",
-            "1.2.840.10008.1.2.4.204",
-            "1.2.840.10008.1.2.7.1",
-            "1.2.3",
-            "",
-        ] {
+        for uid in ["1.2.840.10008.1.2.4.94", "1.2.840.10008.1.2.4.204", "1.2.840.10008.1.2.7.1", "1.2.3", ""]
+        {
             assert_eq!(by_uid(uid), None, "{uid}");
         }
     }

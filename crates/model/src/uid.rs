@@ -25,18 +25,14 @@ impl Uid {
     /// # Errors
     /// [`UidError`], also when there are several values.
     pub fn from_value(bytes: &[u8]) -> Result<Uid, UidError> {
-        let end = bytes
-            .iter()
-            .rposition(|b| !matches!(b, 0 | b' '))
-            .map_or(0, |last| last + 1);
+        let end = bytes.iter().rposition(|b| !matches!(b, 0 | b' ')).map_or(0, |last| last + 1);
         Uid::parse(bytes.get(..end).unwrap_or_default())
     }
 
     /// The UID as text.
     pub fn as_str(&self) -> &str {
         let text = self.bytes.get(..usize::from(self.length));
-        text.and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or_default()
+        text.and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
     fn parse(text: &[u8]) -> Result<Uid, UidError> {
@@ -59,10 +55,7 @@ impl Uid {
         for (to, from) in bytes.iter_mut().zip(text) {
             *to = *from;
         }
-        Ok(Uid {
-            length: text.len() as u8,
-            bytes,
-        })
+        Ok(Uid { length: text.len() as u8, bytes })
     }
 }
 
@@ -265,19 +258,14 @@ mod tests {
             (b"\xff\xfe", Err(UidError::Character(0))),
         ] {
             let parsed = StudyUid::from_value(value);
-            assert_eq!(
-                parsed.as_ref().map(StudyUid::as_str),
-                expected.as_ref().copied()
-            );
+            assert_eq!(parsed.as_ref().map(StudyUid::as_str), expected.as_ref().copied());
         }
     }
 
     #[test]
     fn order_and_equality_are_those_of_the_text() {
-        let mut uids: Vec<Uid> = ["1.2.10", "1.2", "1.10", "1.2.9"]
-            .iter()
-            .map(|t| t.parse().expect("a UID"))
-            .collect();
+        let mut uids: Vec<Uid> =
+            ["1.2.10", "1.2", "1.10", "1.2.9"].iter().map(|t| t.parse().expect("a UID")).collect();
         uids.sort();
         let texts: Vec<_> = uids.iter().map(Uid::as_str).collect();
         assert_eq!(texts, ["1.10", "1.2", "1.2.10", "1.2.9"]);
