@@ -62,10 +62,8 @@ impl Backlog {
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |waiting: &mut Waiting| self.over((waiting.lengths.len() as u64, waiting.bytes));
-        let (mut waiting, _) = self
-            .less
-            .wait_timeout_while(waiting, timeout, full)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (mut waiting, _) =
+            self.less.wait_timeout_while(waiting, timeout, full).unwrap_or_else(PoisonError::into_inner);
         !full(&mut waiting)
     }
 

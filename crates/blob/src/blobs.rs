@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::backlog::Backlog;
+use crate::behind::Behind;
 use crate::folder::Folder;
 use crate::health::Health;
 use crate::lock::Lock;
@@ -45,9 +46,7 @@ impl Blobs {
     /// did not unspool, oldest first; it counts as spooled until [`Blobs::unspool`]. Unused and half-written spool files are removed.
     pub fn open(root: &Path, limits: Limits) -> Result<(Blobs, Vec<SpoolEntry>), BlobError> {
         open::make_layout(root)?;
-        let root = root
-            .canonicalize()
-            .map_err(|error| BlobError::from_os("find", root, error))?;
+        let root = root.canonicalize().map_err(|error| BlobError::from_os("find", root, error))?;
         let lock = Lock::take(&root)?;
         open::check_links(&root)?;
         let leftovers = open::sweep(&root)?;
@@ -60,6 +59,7 @@ impl Blobs {
             gauge,
             health: Health::default(),
             backlog: Backlog::new(&limits),
+            behind: Behind::default(),
             slots: Slots::new(limits.slots),
             nowait,
             _lock: lock,
@@ -67,26 +67,14 @@ impl Blobs {
             limits,
         });
         for entry in &leftovers {
-            spool
-                .backlog
-                .add(SpoolName::parse(&entry.name)?, entry.length);
+            spool.backlog.add(SpoolName::parse(&entry.name)?, entry.length);
         }
         let slots = thread::Builder::new().name("spool-slots".into()).spawn({
             let spool = spool.clone();
             move || slots::run(&spool)
         });
-        let slots =
-            slots.map_err(|error| BlobError::from_os("start a thread for", &spool.path, error))?;
-        Ok((
-            Blobs {
-                owner: Arc::new(Owner {
-                    spool,
-                    shelf,
-                    slots: Some(slots),
-                }),
-            },
-            leftovers,
-        ))
+        let slots = slots.map_err(|error| BlobError::from_os("start a thread for", &spool.path, error))?;
+        Ok((Blobs { owner: Arc::new(Owner { spool, shelf, slots: Some(slots) }) }, leftovers))
     }
 
     /// Begins an instance. `seed` (the transfer syntax UID) goes into its SHA-256 first.
@@ -111,10 +99,7 @@ impl Blobs {
         if spool.backlog.is_full() {
             return Ok(None);
         }
-        Ok(spool
-            .slots
-            .take()
-            .map(|slot| Incoming::new(spool, slot, seed)))
+        Ok(spool.slots.take().map(|slot| Incoming::new(spool, slot, seed)))
     }
 
     /// Waits until less than [`Limits::spool_files`] and [`Limits::spool_bytes`] wait to be placed.
@@ -136,22 +121,16 @@ impl Blobs {
         for (index, (name, key)) in batch.iter().enumerate() {
             match self.spooled_path(name) {
                 Ok(spooled) => {
-                    placing.push(Placing {
-                        spooled,
-                        key: key.clone(),
-                    });
+                    placing.push(Placing { spooled, key: key.clone() });
                     numbers.push(index);
                 }
                 Err(why) => unplaced.push(Unplaced { index, why }),
             }
         }
         let refused = self.changed(self.owner.shelf.place(&placing))?;
-        unplaced.extend(refused.into_iter().filter_map(|one| {
-            Some(Unplaced {
-                index: *numbers.get(one.index)?,
-                ..one
-            })
-        }));
+        unplaced.extend(
+            refused.into_iter().filter_map(|one| Some(Unplaced { index: *numbers.get(one.index)?, ..one })),
+        );
         Ok(unplaced)
     }
 
@@ -173,9 +152,7 @@ impl Blobs {
     /// Opens a file for reading. `NotFound` when it is not there: the index may know a newer place.
     pub fn open_blob(&self, place: &Place) -> Result<Reader, BlobError> {
         match place {
-            Place::Spool(name) => {
-                Reader::open(&self.spooled_path(name)?, self.owner.spool.nowait.clone())
-            }
+            Place::Spool(name) => Reader::open(&self.spooled_path(name)?, self.owner.spool.nowait.clone()),
             Place::Final(key) => self.owner.shelf.open(key),
         }
     }
@@ -189,15 +166,13 @@ impl Blobs {
     pub fn quarantine(&self, place: &Place, why: &str) -> Result<PathBuf, BlobError> {
         let spool = &self.owner.spool;
         let folder = spool.root.join(QUARANTINE);
-        let name = SpoolName::random(0)
-            .map_err(|error| BlobError::from_os("name a file in", &folder, error))?;
+        let name =
+            SpoolName::random(0).map_err(|error| BlobError::from_os("name a file in", &folder, error))?;
         let path = folder.join(name.file());
-        self.open_blob(place)
-            .map(drop)
-            .or_else(|error| match error.kind() {
-                ErrorKind::Corrupt => Ok(()),
-                _ => Err(error),
-            })?;
+        self.open_blob(place).map(drop).or_else(|error| match error.kind() {
+            ErrorKind::Corrupt => Ok(()),
+            _ => Err(error),
+        })?;
         let note = folder.join(format!("{name}.txt"));
         write_note(&note, place, why).map_err(|error| spool.failed("write", &note, error))?;
         match place {
@@ -235,6 +210,11 @@ impl Blobs {
         self.owner.spool.health.is_poisoned()
     }
 
+    /// The data folder.
+    pub fn root(&self) -> &Path {
+        &self.owner.spool.root
+    }
+
     /// The health check: writes, flushes and removes a small file. It also runs by itself while the store is poisoned.
     pub fn probe(&self) -> Result<(), BlobError> {
         self.owner.spool.probe()
@@ -268,14 +248,8 @@ fn write_note(path: &Path, place: &Place, why: &str) -> std::io::Result<()> {
         Place::Spool(name) => format!("spool {name}"),
         Place::Final(key) => format!("studies/{key}"),
     };
-    let at = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |age| age.as_secs());
+    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
     let mut file = disk::make_file(path)?;
-    writeln!(
-        file,
-        "was: {was}\nwhy: {}\nmoved at: {at} (Unix time)",
-        why.escape_debug()
-    )?;
+    writeln!(file, "was: {was}\nwhy: {}\nmoved at: {at} (Unix time)", why.escape_debug())?;
     file.sync_all()
 }

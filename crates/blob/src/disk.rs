@@ -25,12 +25,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<bool, BlobError> {
 
 /// Makes a file (0600) that was not there.
 pub(crate) fn make_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Opens a file for reading; a symbolic link is refused.

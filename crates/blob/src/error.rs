@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use crate::HEAD_LEN;
+
 /// An error of the blob store. Cheap to clone: one failed flush may answer many who wait.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,9 +37,7 @@ pub enum BlobError {
         source: Arc<io::Error>,
     },
     /// A write or a flush failed some time ago, and no health check has passed since: nothing new is taken.
-    #[error(
-        "the disk below {folder} failed a write; nothing is taken until its health check passes"
-    )]
+    #[error("the disk below {folder} failed a write; nothing is taken until its health check passes")]
     Poisoned {
         /// The data folder.
         folder: PathBuf,
@@ -88,12 +88,10 @@ pub enum BlobError {
         /// The name as given.
         name: String,
     },
-    /// The caller gave a head of the wrong length.
-    #[error("a head has {expected} bytes, {given} were given")]
+    /// The caller gave a head of the wrong length, or an empty one.
+    #[error("a head has {HEAD_LEN} bytes that are not all zero, {given} bytes were given")]
     BadHead {
-        /// [`crate::HEAD_LEN`].
-        expected: u64,
-        /// What came.
+        /// Bytes given.
         given: u64,
     },
     /// Another process owns the data folder.
@@ -152,25 +150,13 @@ impl BlobError {
     }
 
     /// Sorts an error of the operating system that cannot be for want of space (opening, reading, listing).
-    pub(crate) fn from_os(
-        what: &'static str,
-        path: &Path,
-        error: impl Into<io::Error>,
-    ) -> BlobError {
+    pub(crate) fn from_os(what: &'static str, path: &Path, error: impl Into<io::Error>) -> BlobError {
         let source = error.into();
         let path = path.to_owned();
         match Fault::of(&source) {
             Fault::Absent => BlobError::NotFound { path },
-            Fault::Exhausted => BlobError::Exhausted {
-                what,
-                path,
-                source: Arc::new(source),
-            },
-            Fault::Full | Fault::Disk => BlobError::Io {
-                what,
-                path,
-                source: Arc::new(source),
-            },
+            Fault::Exhausted => BlobError::Exhausted { what, path, source: Arc::new(source) },
+            Fault::Full | Fault::Disk => BlobError::Io { what, path, source: Arc::new(source) },
         }
     }
 }
@@ -200,8 +186,7 @@ impl Fault {
 }
 
 fn owner(pid: &Option<u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})"))
-        .unwrap_or_default()
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -31,11 +31,7 @@ impl Folder {
     }
 
     pub(crate) fn sharing(root: &Path, nowait: NoWait) -> Folder {
-        Folder {
-            root: root.to_owned(),
-            nowait,
-            known: Mutex::default(),
-        }
+        Folder { root: root.to_owned(), nowait, known: Mutex::default() }
     }
 
     fn path(&self, key: &str) -> Result<PathBuf, BlobError> {
@@ -60,27 +56,18 @@ impl Folder {
                 if same_bytes(&item.spooled, &target)? {
                     return Ok(());
                 }
-                Err(BlobError::Collision {
-                    key: item.key.clone(),
-                })
+                Err(BlobError::Collision { key: item.key.clone() })
             }
             Err(error) => Err(BlobError::from_os("link", &item.spooled, error)),
         }
     }
 
     /// Flushes the folders that got a file, and upwards each whose new entry this process has not flushed yet.
-    fn flush(
-        &self,
-        touched: BTreeSet<PathBuf>,
-        known: &mut HashSet<PathBuf>,
-    ) -> Result<(), BlobError> {
+    fn flush(&self, touched: BTreeSet<PathBuf>, known: &mut HashSet<PathBuf>) -> Result<(), BlobError> {
         let mut folders = touched.clone();
         let mut entered = Vec::new();
         for folder in &touched {
-            for folder in folder
-                .ancestors()
-                .take_while(|folder| !folder.as_os_str().is_empty())
-            {
+            for folder in folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty()) {
                 if known.contains(folder) {
                     break;
                 }
@@ -185,10 +172,8 @@ fn leave(root: &Path, key: &Path, known: &mut HashSet<PathBuf>) -> Result<(), Bl
 /// The same inode, or files that are equal from the first byte to the last (a restored backup may have copies for links).
 fn same_bytes(left: &Path, right: &Path) -> Result<bool, BlobError> {
     let (a, b) = (disk::open_file(left)?, disk::open_file(right)?);
-    let meta = |file: &File, path| {
-        file.metadata()
-            .map_err(|error| BlobError::from_os("look at", path, error))
-    };
+    let meta =
+        |file: &File, path| file.metadata().map_err(|error| BlobError::from_os("look at", path, error));
     let (am, bm) = (meta(&a, left)?, meta(&b, right)?);
     if (am.dev(), am.ino()) == (bm.dev(), bm.ino()) {
         return Ok(true);
@@ -200,10 +185,8 @@ fn same_bytes(left: &Path, right: &Path) -> Result<bool, BlobError> {
     let mut at = 0;
     while at < am.len() {
         let now = (am.len() - at).min(one.len() as u64) as usize;
-        a.read_exact_at(&mut one[..now], at)
-            .map_err(|error| BlobError::from_os("read", left, error))?;
-        b.read_exact_at(&mut other[..now], at)
-            .map_err(|error| BlobError::from_os("read", right, error))?;
+        a.read_exact_at(&mut one[..now], at).map_err(|error| BlobError::from_os("read", left, error))?;
+        b.read_exact_at(&mut other[..now], at).map_err(|error| BlobError::from_os("read", right, error))?;
         if one[..now] != other[..now] {
             return Ok(false);
         }
@@ -222,24 +205,16 @@ struct Files {
 
 impl Files {
     fn enter(&mut self, path: &Path) -> Result<(), BlobError> {
-        self.open
-            .push(fs::read_dir(path).map_err(|error| BlobError::from_os("list", path, error))?);
+        self.open.push(fs::read_dir(path).map_err(|error| BlobError::from_os("list", path, error))?);
         Ok(())
     }
 
     /// A file's key and reader; `None` for a folder, which is entered.
-    fn visit(
-        &mut self,
-        entry: io::Result<fs::DirEntry>,
-    ) -> Result<Option<(String, Reader)>, BlobError> {
+    fn visit(&mut self, entry: io::Result<fs::DirEntry>) -> Result<Option<(String, Reader)>, BlobError> {
         let entry = entry.map_err(|error| BlobError::from_os("list", &self.root, error))?;
         let path = entry.path();
-        let kind = entry
-            .file_type()
-            .map_err(|error| BlobError::from_os("look at", &path, error))?;
-        let bad_name = || BlobError::BadName {
-            name: path.to_string_lossy().into_owned(),
-        };
+        let kind = entry.file_type().map_err(|error| BlobError::from_os("look at", &path, error))?;
+        let bad_name = || BlobError::BadName { name: path.to_string_lossy().into_owned() };
         let relative = path.strip_prefix(&self.root).map_err(|_| bad_name())?;
         let key = relative.to_str().ok_or_else(bad_name)?.to_owned();
         check_key(&key).map_err(|_| bad_name())?;

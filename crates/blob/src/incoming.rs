@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
+use crate::behind::Flushing;
 use crate::name::SpoolName;
 use crate::slots::Slot;
 use crate::spool::Spool;
@@ -16,7 +17,7 @@ use crate::{BlobError, HEAD_LEN, disk};
 pub struct Incoming {
     file: SpoolFile,
     sums: Sums,
-    /// Bytes of the data set that were handed to the disk already.
+    /// Bytes of the data set whose flush was asked for already.
     behind: u64,
     failed: Option<BlobError>,
 }
@@ -32,30 +33,30 @@ pub struct Sealed {
 
 impl Incoming {
     pub(crate) fn new(spool: &Arc<Spool>, slot: Slot, seed: &[u8]) -> Incoming {
-        let file = SpoolFile {
-            spool: spool.clone(),
-            name: slot.name,
-            file: slot.file,
-            named_durably: slot.named_durably,
-            kept: false,
-        };
         Incoming {
-            file,
+            file: SpoolFile {
+                spool: spool.clone(),
+                name: slot.name,
+                file: Arc::new(slot.file),
+                named_durably: slot.named_durably,
+                flushing: Mutex::default(),
+                kept: false,
+            },
             sums: Sums::new(seed),
             behind: 0,
             failed: None,
         }
     }
 
-    /// Appends to the data set. Blocking, though mostly a copy into the page cache.
+    /// Appends to the data set. Blocking: mostly a copy into the page cache and the two sums, but a long stream waits for
+    /// the disk (see [`crate::Limits::writeback`]).
     ///
-    /// After an error the instance is lost: every later call answers the same error.
+    /// After an error the instance is lost and every later call answers the same error: drop it, which frees its space.
     pub fn write(&mut self, parts: &[Bytes]) -> Result<(), BlobError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.append(parts)
-            .inspect_err(|error| self.failed = Some(error.clone()))
+        self.append(parts).inspect_err(|error| self.failed = Some(error.clone()))
     }
 
     /// Bytes of the data set so far.
@@ -63,8 +64,8 @@ impl Incoming {
         self.sums.length()
     }
 
-    /// Ends the data set and writes the head, which `head` makes from the length and SHA-256 of the data set and which
-    /// must have exactly [`HEAD_LEN`] bytes, not all of them zero.
+    /// Ends the data set and writes the head. `head` makes it from the length and the SHA-256 of the data set: exactly
+    /// [`HEAD_LEN`] bytes, not all of them zero, for a zero head is what marks a file that was never sealed.
     pub fn seal(self, head: impl FnOnce(u64, [u8; 32]) -> Vec<u8>) -> Result<Sealed, BlobError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -72,14 +73,11 @@ impl Incoming {
         let Incoming { file, sums, .. } = self;
         let summed = sums.finish();
         let head = head(summed.length, summed.digest);
-        if head.len() as u64 != HEAD_LEN {
-            return Err(BlobError::BadHead {
-                expected: HEAD_LEN,
-                given: head.len() as u64,
-            });
+        if head.len() as u64 != HEAD_LEN || head.iter().all(|&byte| byte == 0) {
+            return Err(BlobError::BadHead { given: head.len() as u64 });
         }
         let written = disk::write_parts(&file.file, &[head.into()], 0);
-        written.map_err(|error| file.spool.failed("write", &file.path(), error))?;
+        written.map_err(|error| file.failed("write", error))?;
         file.spool.backlog.add(file.name, summed.length);
         Ok(Sealed {
             file,
@@ -91,19 +89,15 @@ impl Incoming {
     }
 
     fn append(&mut self, parts: &[Bytes]) -> Result<(), BlobError> {
-        let SpoolFile { spool, file, .. } = &self.file;
+        let spool = &self.file.spool;
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
-        spool
-            .gauge
-            .spend(bytes)
-            .map_err(|room| spool.no_space(room))?;
-        disk::write_parts(file, parts, HEAD_LEN + self.sums.length())
-            .map_err(|error| spool.failed("write", &self.file.path(), error))?;
+        spool.gauge.spend(bytes).map_err(|room| spool.no_space(room))?;
+        disk::write_parts(&self.file.file, parts, HEAD_LEN + self.sums.length())
+            .map_err(|error| self.file.failed("write", error))?;
         parts.iter().for_each(|part| self.sums.update(part));
         if self.sums.length() - self.behind >= spool.limits.writeback {
             self.behind = self.sums.length();
-            rustix::fs::fdatasync(file)
-                .map_err(|error| spool.failed("flush", &self.file.path(), error))?;
+            self.file.flush_behind()?;
         }
         Ok(())
     }
@@ -132,11 +126,14 @@ impl Sealed {
 
     /// Makes the file durable, with its name: one `fdatasync`. It is never tried twice, because after a failure the
     /// kernel may have dropped the pages and would report success; later calls answer as the first did.
+    ///
+    /// Flush the files of a group side by side, from several threads: they then share the journal's one wait.
     pub fn flush(&self) -> Result<(), BlobError> {
         self.flushed.get_or_init(|| self.file.flush()).clone()
     }
 
-    /// From now on the file stays when this is dropped; [`crate::Blobs::unspool`] removes it.
+    /// From now on the file stays when this is dropped, and only [`crate::Blobs::unspool`] removes it. Keep it before its
+    /// row is committed: a row whose file went away would be a loss, a file without a row is found at the next start.
     pub fn keep(mut self) -> String {
         self.file.kept = true;
         self.name()
@@ -147,8 +144,10 @@ impl Sealed {
 struct SpoolFile {
     spool: Arc<Spool>,
     name: SpoolName,
-    file: File,
+    file: Arc<File>,
     named_durably: bool,
+    /// The flush that was asked for last, behind a stream that goes on.
+    flushing: Mutex<Option<Flushing>>,
     kept: bool,
 }
 
@@ -157,9 +156,27 @@ impl SpoolFile {
         self.spool.file(self.name)
     }
 
+    fn failed(&self, what: &'static str, error: std::io::Error) -> BlobError {
+        self.spool.failed(what, &self.path(), error)
+    }
+
+    /// Waits for the flush before, then asks for one of all so far.
+    fn flush_behind(&self) -> Result<(), BlobError> {
+        self.wait_behind()?;
+        let flushing = self.spool.behind.flush(&self.file).map_err(|error| self.failed("flush", error))?;
+        *self.flushing.lock().unwrap_or_else(PoisonError::into_inner) = Some(flushing);
+        Ok(())
+    }
+
+    /// The kernel reports a failed write once per open file, so the outcome of the flush behind counts as much as the last.
+    fn wait_behind(&self) -> Result<(), BlobError> {
+        let flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        flushing.map_or(Ok(()), Flushing::wait).map_err(|error| self.failed("flush", error))
+    }
+
     fn flush(&self) -> Result<(), BlobError> {
-        rustix::fs::fdatasync(&self.file)
-            .map_err(|error| self.spool.failed("flush", &self.path(), error))?;
+        self.wait_behind()?;
+        rustix::fs::fdatasync(&self.file).map_err(|error| self.failed("flush", error.into()))?;
         if self.named_durably {
             return Ok(());
         }
@@ -170,9 +187,13 @@ impl SpoolFile {
 
 impl Drop for SpoolFile {
     fn drop(&mut self) {
-        if !self.kept {
-            let _ = disk::remove_file(&self.path());
-            self.spool.backlog.remove(self.name);
+        if self.kept {
+            return;
         }
+        // What cannot be removed now has no head, or no row: the next start removes it or finds it.
+        if let Err(error) = disk::remove_file(&self.path()) {
+            tracing::warn!(%error, "cannot remove a spool file that is not wanted");
+        }
+        self.spool.backlog.remove(self.name);
     }
 }

@@ -3,6 +3,7 @@
 //! This crate knows files, folders and checksums. It must not know DICOM, the index, or who asks.
 
 mod backlog;
+mod behind;
 mod blobs;
 mod disk;
 mod error;

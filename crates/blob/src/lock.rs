@@ -32,17 +32,12 @@ impl Lock {
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
-                return Err(BlobError::Locked {
-                    folder: root.to_owned(),
-                    pid: pid(&mut file),
-                });
+                return Err(BlobError::Locked { folder: root.to_owned(), pid: pid(&mut file) });
             }
             Err(error) => return Err(BlobError::from_os("lock", &path, error)),
         }
         // For people only; a full disk must not keep the server from starting.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         Ok(Lock { _file: file })
     }
 }

@@ -22,28 +22,19 @@ impl SpoolName {
     pub(crate) fn random(folder: usize) -> io::Result<SpoolName> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let millis = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_millis());
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis());
         let random = u128::from_le_bytes(random) & ((1 << 80) - 1);
-        Ok(SpoolName(
-            (millis << 80) | (random & !0xf) | (folder % FOLDERS) as u128,
-        ))
+        Ok(SpoolName((millis << 80) | (random & !0xf) | (folder % FOLDERS) as u128))
     }
 
     pub(crate) fn parse(text: &str) -> Result<SpoolName, BlobError> {
-        let refuse = || BlobError::BadName {
-            name: text.to_owned(),
-        };
+        let refuse = || BlobError::BadName { name: text.to_owned() };
         if text.len() != 26 {
             return Err(refuse());
         }
         let mut value: u128 = 0;
         for letter in text.bytes() {
-            let digit = LETTERS
-                .iter()
-                .position(|&known| known == letter)
-                .ok_or_else(refuse)?;
+            let digit = LETTERS.iter().position(|&known| known == letter).ok_or_else(refuse)?;
             value = value.checked_mul(32).ok_or_else(refuse)? | digit as u128;
         }
         Ok(SpoolName(value))
@@ -87,9 +78,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), BlobError> {
         (1..=255).contains(&part.len()) && part != "." && part != ".." && part.bytes().all(allowed)
     };
     if key.split('/').count() > 8 || !key.split('/').all(good) {
-        return Err(BlobError::BadName {
-            name: key.to_owned(),
-        });
+        return Err(BlobError::BadName { name: key.to_owned() });
     }
     Ok(())
 }

@@ -55,15 +55,8 @@ pub(crate) fn check_links(root: &Path) -> Result<(), BlobError> {
         let same = fs::hard_link(&probe, &link)
             .and_then(|()| Ok(fs::metadata(&link)?.ino() == fs::metadata(&probe)?.ino()));
         disk::remove_file(&link)?;
-        let refuse = |source| BlobError::NoHardLinks {
-            folder: root.to_owned(),
-            source: Arc::new(source),
-        };
-        if same.map_err(refuse)? {
-            Ok(())
-        } else {
-            Err(refuse(io::Error::other("a link is a copy there")))
-        }
+        let refuse = |source| BlobError::NoHardLinks { folder: root.to_owned(), source: Arc::new(source) };
+        if same.map_err(refuse)? { Ok(()) } else { Err(refuse(io::Error::other("a link is a copy there"))) }
     });
     disk::remove_file(&probe)?;
     result
@@ -77,10 +70,7 @@ pub(crate) fn sweep(root: &Path) -> Result<Vec<SpoolEntry>, BlobError> {
         let list = |error| BlobError::from_os("list", &path, error);
         for entry in fs::read_dir(&path).map_err(list)? {
             let entry = entry.map_err(list)?;
-            let name = entry
-                .file_name()
-                .to_str()
-                .and_then(|file| SpoolName::of_file(file, folder));
+            let name = entry.file_name().to_str().and_then(|file| SpoolName::of_file(file, folder));
             let Some(name) = name else {
                 tracing::warn!(file = %entry.path().display(), "not a spool file of ours: left alone");
                 continue;
@@ -93,9 +83,7 @@ pub(crate) fn sweep(root: &Path) -> Result<Vec<SpoolEntry>, BlobError> {
 }
 
 fn leftover(path: &Path, name: SpoolName) -> Result<Option<SpoolEntry>, BlobError> {
-    let length = fs::metadata(path)
-        .map_err(|error| BlobError::from_os("look at", path, error))?
-        .len();
+    let length = fs::metadata(path).map_err(|error| BlobError::from_os("look at", path, error))?.len();
     let head = match length {
         0 => Vec::new(),
         HEAD_LEN.. => Reader::open(path, NoWait::default())?.head()?,
@@ -105,9 +93,5 @@ fn leftover(path: &Path, name: SpoolName) -> Result<Option<SpoolEntry>, BlobErro
         disk::remove_file(path)?;
         return Ok(None);
     }
-    Ok(Some(SpoolEntry {
-        name: name.to_string(),
-        length: length.saturating_sub(HEAD_LEN),
-        head,
-    }))
+    Ok(Some(SpoolEntry { name: name.to_string(), length: length.saturating_sub(HEAD_LEN), head }))
 }

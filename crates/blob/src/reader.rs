@@ -32,30 +32,16 @@ struct Inner {
 impl Reader {
     pub(crate) fn open(path: &Path, nowait: NoWait) -> Result<Reader, BlobError> {
         let file = disk::open_file(path)?;
-        let meta = file
-            .metadata()
-            .map_err(|error| BlobError::from_os("look at", path, error))?;
+        let meta = file.metadata().map_err(|error| BlobError::from_os("look at", path, error))?;
         if !meta.is_file() {
-            return Err(BlobError::NotFound {
-                path: path.to_owned(),
-            });
+            return Err(BlobError::NotFound { path: path.to_owned() });
         }
-        let length = meta
-            .len()
-            .checked_sub(HEAD_LEN)
-            .ok_or_else(|| BlobError::Truncated {
-                path: path.to_owned(),
-                length: meta.len(),
-                wanted: HEAD_LEN,
-            })?;
-        Ok(Reader {
-            inner: Arc::new(Inner {
-                file,
-                path: path.to_owned(),
-                length,
-                nowait,
-            }),
-        })
+        let length = meta.len().checked_sub(HEAD_LEN).ok_or_else(|| BlobError::Truncated {
+            path: path.to_owned(),
+            length: meta.len(),
+            wanted: HEAD_LEN,
+        })?;
+        Ok(Reader { inner: Arc::new(Inner { file, path: path.to_owned(), length, nowait }) })
     }
 
     /// Bytes of the data set.
@@ -102,13 +88,10 @@ impl Reader {
     }
 
     fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), BlobError> {
-        self.inner
-            .file
-            .read_exact_at(bytes, at)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => self.truncated(at + bytes.len() as u64),
-                _ => BlobError::from_os("read", &self.inner.path, error),
-            })
+        self.inner.file.read_exact_at(bytes, at).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.truncated(at + bytes.len() as u64),
+            _ => BlobError::from_os("read", &self.inner.path, error),
+        })
     }
 
     /// Where in the file a range of the data set begins, when all of it is inside.
@@ -121,10 +104,6 @@ impl Reader {
     }
 
     fn truncated(&self, wanted: u64) -> BlobError {
-        BlobError::Truncated {
-            path: self.inner.path.clone(),
-            length: HEAD_LEN + self.inner.length,
-            wanted,
-        }
+        BlobError::Truncated { path: self.inner.path.clone(), length: HEAD_LEN + self.inner.length, wanted }
     }
 }

@@ -37,13 +37,7 @@ impl Room {
             files => (stat.f_favail, kept_back(files, 1_024)),
         };
         let reserve = free_bytes <= reserve_bytes || free_inodes <= reserve_inodes;
-        Room {
-            free_bytes,
-            free_inodes,
-            reserve_bytes,
-            reserve_inodes,
-            reserve,
-        }
+        Room { free_bytes, free_inodes, reserve_bytes, reserve_inodes, reserve }
     }
 }
 
@@ -64,12 +58,7 @@ impl Gauge {
     pub(crate) fn new(root: &Path, age: Duration) -> io::Result<Gauge> {
         let folder = File::open(root)?;
         let room = Room::of(&rustix::fs::fstatvfs(&folder)?);
-        let gauge = Gauge {
-            folder,
-            age,
-            last: Mutex::new((Instant::now(), room)),
-            left: AtomicI64::new(0),
-        };
+        let gauge = Gauge { folder, age, last: Mutex::new((Instant::now(), room)), left: AtomicI64::new(0) };
         gauge.left.store(above_reserve(&room), Ordering::Relaxed);
         Ok(gauge)
     }
@@ -77,11 +66,7 @@ impl Gauge {
     /// What is free, at most `age` old.
     pub(crate) fn room(&self) -> Room {
         let spent = self.left.load(Ordering::Relaxed) < 0;
-        self.not_older_than(if spent {
-            self.age.min(LOW_AGE)
-        } else {
-            self.age
-        })
+        self.not_older_than(if spent { self.age.min(LOW_AGE) } else { self.age })
     }
 
     /// A look at the disk now, whatever was seen before.

@@ -37,11 +37,7 @@ struct State {
 
 impl Slots {
     pub(crate) fn new(target: usize) -> Slots {
-        Slots {
-            target,
-            state: Mutex::default(),
-            wanted: Condvar::new(),
-        }
+        Slots { target, state: Mutex::default(), wanted: Condvar::new() }
     }
 
     /// A slot that is ready.
@@ -86,15 +82,11 @@ pub(crate) fn make_one(spool: &Spool) -> Result<Slot, BlobError> {
 
 fn make_in(spool: &Spool, folder: usize) -> Result<Slot, BlobError> {
     let path = spool.folder(folder);
-    let name = SpoolName::random(folder)
-        .map_err(|error| BlobError::from_os("name a file in", &path, error))?;
+    let name =
+        SpoolName::random(folder).map_err(|error| BlobError::from_os("name a file in", &path, error))?;
     let path = spool.file(name);
     let file = disk::make_file(&path).map_err(|error| spool.failed("make", &path, error))?;
-    Ok(Slot {
-        name,
-        file,
-        named_durably: false,
-    })
+    Ok(Slot { name, file, named_durably: false })
 }
 
 /// The thread's work: keeps the slots up, and asks a disk that failed for its health.
@@ -143,12 +135,7 @@ fn fill(spool: &Spool, count: usize) -> Result<(), BlobError> {
     Ok(())
 }
 
-fn fill_folder(
-    spool: &Spool,
-    folder: usize,
-    count: usize,
-    made: &mut Vec<Slot>,
-) -> Result<(), BlobError> {
+fn fill_folder(spool: &Spool, folder: usize, count: usize, made: &mut Vec<Slot>) -> Result<(), BlobError> {
     for _ in 0..count {
         made.push(make_in(spool, folder)?);
     }
@@ -160,12 +147,7 @@ fn fill_folder(
 
 fn rest(spool: &Spool, pause: Duration) {
     let state = spool.slots.lock();
-    drop(
-        spool
-            .slots
-            .wanted
-            .wait_timeout_while(state, pause, |state| !state.stop),
-    );
+    drop(spool.slots.wanted.wait_timeout_while(state, pause, |state| !state.stop));
 }
 
 fn drop_ready(spool: &Spool) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::backlog::Backlog;
+use crate::behind::Behind;
 use crate::error::Fault;
 use crate::health::Health;
 use crate::lock::Lock;
@@ -21,6 +22,7 @@ pub(crate) struct Spool {
     pub(crate) gauge: Gauge,
     pub(crate) health: Health,
     pub(crate) backlog: Backlog,
+    pub(crate) behind: Behind,
     pub(crate) slots: Slots,
     pub(crate) nowait: NoWait,
     pub(crate) _lock: Lock,
@@ -38,36 +40,21 @@ impl Spool {
     /// Whether something new can be taken at all.
     pub(crate) fn admit(&self) -> Result<(), BlobError> {
         if self.health.is_poisoned() {
-            return Err(BlobError::Poisoned {
-                folder: self.root.clone(),
-            });
+            return Err(BlobError::Poisoned { folder: self.root.clone() });
         }
         let room = self.gauge.room();
-        if room.reserve {
-            Err(self.no_space(room))
-        } else {
-            Ok(())
-        }
+        if room.reserve { Err(self.no_space(room)) } else { Ok(()) }
     }
 
     /// Judges an error of something that wants to change the disk: what speaks against the disk itself poisons the store.
-    pub(crate) fn failed(
-        &self,
-        what: &'static str,
-        path: &Path,
-        error: impl Into<io::Error>,
-    ) -> BlobError {
+    pub(crate) fn failed(&self, what: &'static str, path: &Path, error: impl Into<io::Error>) -> BlobError {
         let source = error.into();
         match Fault::of(&source) {
             Fault::Full => self.no_space(self.gauge.look()),
             Fault::Exhausted => BlobError::from_os(what, path, source),
             Fault::Absent | Fault::Disk => {
                 self.poison(what, &source);
-                BlobError::Io {
-                    what,
-                    path: path.to_owned(),
-                    source: Arc::new(source),
-                }
+                BlobError::Io { what, path: path.to_owned(), source: Arc::new(source) }
             }
         }
     }
@@ -91,12 +78,10 @@ impl Spool {
     /// Writes, flushes and removes a small file; passes only on a disk that can be trusted again.
     pub(crate) fn probe(&self) -> Result<(), BlobError> {
         let was_poisoned = self.health.is_poisoned();
-        self.health
-            .probe(&self.path)
-            .map_err(|error| match Fault::of(&error) {
-                Fault::Full => self.no_space(self.gauge.look()),
-                _ => BlobError::from_os("probe", &self.path, error),
-            })?;
+        self.health.probe(&self.path).map_err(|error| match Fault::of(&error) {
+            Fault::Full => self.no_space(self.gauge.look()),
+            _ => BlobError::from_os("probe", &self.path, error),
+        })?;
         if was_poisoned {
             tracing::info!("the disk of the data folder passes its health check: ingest goes on");
         }

@@ -29,13 +29,7 @@ pub struct Summed {
 impl Sums {
     /// The seed (the transfer syntax UID) goes into the SHA-256 first: the same bytes in another syntax are another thing.
     pub fn new(seed: &[u8]) -> Sums {
-        Sums {
-            sha256: Sha256::new_with_prefix(seed),
-            crc: 0,
-            filled: 0,
-            crcs: Vec::new(),
-            length: 0,
-        }
+        Sums { sha256: Sha256::new_with_prefix(seed), crc: 0, filled: 0, crcs: Vec::new(), length: 0 }
     }
 
     /// Takes the next bytes of the data set.
@@ -64,11 +58,7 @@ impl Sums {
         if self.filled > 0 {
             self.close_chunk();
         }
-        Summed {
-            length: self.length,
-            digest: self.sha256.finalize().into(),
-            crcs: self.crcs,
-        }
+        Summed { length: self.length, digest: self.sha256.finalize().into(), crcs: self.crcs }
     }
 
     fn close_chunk(&mut self) {
@@ -102,11 +92,7 @@ pub fn verify(bytes: &[u8], first_chunk: u64, sums: &[u8]) -> Result<(), BadChun
 /// The smallest range around `range` that [`verify`] can check, in a data set of `length` bytes.
 pub fn aligned(range: Range<u64>, length: u64) -> Range<u64> {
     let start = range.start - range.start % CHUNK;
-    let end = range
-        .end
-        .checked_next_multiple_of(CHUNK)
-        .unwrap_or(length)
-        .min(length);
+    let end = range.end.checked_next_multiple_of(CHUNK).unwrap_or(length).min(length);
     start..end
 }
 
