@@ -4,5 +4,10 @@
 //! Everything here is pure: bytes and texts in, types out. This crate must not know sockets, an HTTP framework, or
 //! where instances are kept.
 
+pub mod json;
 pub mod media;
 pub mod multipart;
+pub mod query;
+pub mod range;
+pub mod stow;
+pub mod url;
