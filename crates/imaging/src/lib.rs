@@ -1,1 +1,15 @@
-//! imaging
+//! Pixel data: where its frames lie.
+//!
+//! Pure: bytes come in as slices, ranges and bytes go out. This crate must not know files, sockets, storage or any
+//! protocol. Nothing panics on outside bytes and nothing is allocated by what they claim.
+//!
+//! | module | what it knows |
+//! |---|---|
+//! | [`frames`] | the frames of native and encapsulated pixel data (PS3.5 sections 8 and A.4) |
+#![cfg_attr(
+    not(test),
+    warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod frames;

@@ -3,8 +3,8 @@
 //! PS3.5 6.2.1: up to three component groups apart by `=`, each of up to five components apart by `^`. PS3.4 C.2.2.2.1
 //! lets a server match names without regard to case and accents: [`fold`] makes both sides comparable.
 
-use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The component groups of one name. Empty groups are `""`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

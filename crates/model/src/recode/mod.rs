@@ -6,9 +6,9 @@ mod swap;
 
 use dicom_core::{Tag, VR};
 
-use crate::scan::{long_form, Element, Sink};
+use crate::scan::{Element, Sink, long_form};
 
-pub use swap::{pixel_word_size, word_size, WordSwap};
+pub use swap::{WordSwap, pixel_word_size, word_size};
 
 const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
 const PIXEL_DATA: Tag = Tag(0x7FE0, 0x0010);

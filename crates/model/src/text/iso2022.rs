@@ -1,10 +1,10 @@
 //! Code extension by ISO/IEC 2022 (PS3.5 6.1.2.5): G0 reads the bytes below 80, G1 the others, escape sequences change
 //! what either holds, and delimiters bring the initial sets back.
 
-use encoding_rs::{Encoding, EUC_JP, EUC_KR, GBK, SHIFT_JIS};
+use encoding_rs::{EUC_JP, EUC_KR, Encoding, GBK, SHIFT_JIS};
 
-use super::single_byte::SingleByte;
 use super::Breaks;
+use super::single_byte::SingleByte;
 
 const ESC: u8 = 0x1B;
 

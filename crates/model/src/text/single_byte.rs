@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use encoding_rs::{
-    Encoding, ISO_8859_15, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7,
-    ISO_8859_8, WINDOWS_1252, WINDOWS_1254, WINDOWS_874,
+    Encoding, ISO_8859_2, ISO_8859_3, ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8,
+    ISO_8859_15, WINDOWS_874, WINDOWS_1252, WINDOWS_1254,
 };
 
 /// A single-byte set that lies in G1, by its place in [`SETS`].

@@ -1,6 +1,6 @@
 //! The defined terms of Specific Character Set (PS3.3 C.12.1.1.2).
 
-use super::iso2022::{Repertoire, G0, G1};
+use super::iso2022::{G0, G1, Repertoire};
 use super::single_byte::SingleByte;
 use super::{CharacterSets, Coding};
 
