@@ -1,0 +1,278 @@
+//! A search (PS3.18 8.3.4).
+
+use std::fmt;
+
+use model::matching::{self, Rule};
+use model::{SeriesUid, StudyUid, Tag, VR};
+
+use super::retrieve::set;
+use super::{QueryError, TagPath, attribute, pairs, shown};
+
+/// What a search returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Studies.
+    Study,
+    /// Series.
+    Series,
+    /// Instances.
+    Instance,
+}
+
+/// A search as it was asked, with what the server adds when it answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchRequest {
+    /// What to return.
+    pub level: Level,
+    /// Only below this study.
+    pub study: Option<StudyUid>,
+    /// Only below this series.
+    pub series: Option<SeriesUid>,
+    /// All of them must match. No path occurs twice.
+    pub matches: Vec<Match>,
+    /// What to return beside the attributes of the level.
+    pub include: Include,
+    /// `limit`: at most this many results; as large as can be where the number asked for is larger.
+    pub limit: Option<u32>,
+    /// `offset`: matches to skip.
+    pub offset: u64,
+    /// `accept`, a media range: see [`crate::media::Accept`].
+    pub accept: Option<String>,
+    /// What was asked for and is not done; each becomes a `Warning` header.
+    pub warnings: Vec<Warning>,
+}
+
+/// One attribute to match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Where it is.
+    pub path: TagPath,
+    /// Its VR.
+    pub vr: VR,
+    /// What it must be; also [`Rule::Universal`], which asks for the attribute in the results.
+    pub rule: Rule,
+}
+
+/// `includefield` (PS3.18 8.3.4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Include {
+    /// `all`: whatever there is at the level.
+    All,
+    /// These beside those of the level, in the order asked for, none twice.
+    Fields(Vec<TagPath>),
+}
+
+/// What was asked for and is not done. The text is that of the Standard where it has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// `fuzzymatching=true` (PS3.18 8.3.4.2).
+    Fuzzy,
+    /// `emptyvaluematching=true` (PS3.18 8.3.4.5).
+    EmptyValue,
+    /// `multiplevaluematching=true` (PS3.18 8.3.4.6).
+    MultipleValue,
+    /// An attribute that cannot be matched, as the request named it.
+    NotMatched(String),
+}
+
+impl SearchRequest {
+    /// Reads the query string (still percent-encoded) of a search below a path.
+    ///
+    /// # Errors
+    /// [`QueryError`] for names that are none, repeated attributes, values that do not fit, private attributes
+    /// without their creator.
+    pub fn parse(
+        level: Level,
+        study: Option<StudyUid>,
+        series: Option<SeriesUid>,
+        query: &str,
+    ) -> Result<Self, QueryError> {
+        let mut reader = Reader::default();
+        for (name, value) in pairs::read(query)? {
+            reader.read(&name, &value)?;
+        }
+        reader.check_creators()?;
+        let include = if reader.all { Include::All } else { Include::Fields(reader.fields) };
+        Ok(Self {
+            level,
+            study,
+            series,
+            matches: reader.matches,
+            include,
+            limit: reader.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
+            offset: reader.offset.unwrap_or(0),
+            accept: reader.accept,
+            warnings: reader.warnings,
+        })
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::Fuzzy => f.write_str(
+                "The fuzzymatching parameter is not supported. Only literal matching has been performed.",
+            ),
+            Warning::EmptyValue => f.write_str(
+                "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed.",
+            ),
+            Warning::MultipleValue => f.write_str(
+                "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed.",
+            ),
+            Warning::NotMatched(name) => write!(f, "The attribute {name} is not matched in this search."),
+        }
+    }
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reader {
+    matches: Vec<Match>,
+    fields: Vec<TagPath>,
+    all: bool,
+    limit: Option<u64>,
+    offset: Option<u64>,
+    accept: Option<String>,
+    charset: Option<()>,
+    fuzzy: Option<bool>,
+    empty: Option<bool>,
+    multiple: Option<bool>,
+    warnings: Vec<Warning>,
+    /// Every private attribute named, with how it was named and what its creator is.
+    private: Vec<(String, TagPath)>,
+    /// Every path that was matched or creator that was named.
+    seen: Vec<TagPath>,
+}
+
+impl Reader {
+    fn read(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        match name {
+            "includefield" => self.read_fields(value),
+            "limit" => set(&mut self.limit, name, count(name, value)?),
+            "offset" => set(&mut self.offset, name, count(name, value)?),
+            "accept" => set(&mut self.accept, name, value.to_owned()),
+            // Answers are UTF-8 whatever is wished for (PS3.18 8.8.1).
+            "charset" => set(&mut self.charset, name, ()),
+            "fuzzymatching" => {
+                let wished = flag(name, value)?;
+                self.warn_if(wished, Warning::Fuzzy);
+                set(&mut self.fuzzy, name, wished)
+            }
+            "emptyvaluematching" => {
+                let wished = flag(name, value)?;
+                self.warn_if(wished, Warning::EmptyValue);
+                set(&mut self.empty, name, wished)
+            }
+            "multiplevaluematching" => {
+                let wished = flag(name, value)?;
+                self.warn_if(wished, Warning::MultipleValue);
+                set(&mut self.multiple, name, wished)
+            }
+            "access_token" => Err(QueryError::Token),
+            _ => self.read_match(name, value),
+        }
+    }
+
+    fn read_match(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        let (path, vr) = self.name(name)?;
+        if self.seen.contains(&path) {
+            return Err(QueryError::Repeated(shown(name)));
+        }
+        self.seen.push(path.clone());
+        let rule = match vr {
+            _ if value.is_empty() => Rule::Universal,
+            VR::SQ => {
+                return Err(QueryError::Value {
+                    name: shown(name),
+                    problem: "belongs to an attribute of the sequence's items: Sequence.Attribute=value"
+                        .to_owned(),
+                });
+            }
+            VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::UN => {
+                self.warnings.push(Warning::NotMatched(shown(name)));
+                return Ok(());
+            }
+            vr => matching::parse(vr, value)
+                .map_err(|error| QueryError::Value { name: shown(name), problem: error.to_string() })?,
+        };
+        // A creator says whose the private attributes beside it are; it is no filter of its own.
+        if path.last().is_some_and(|tag| is_creator(*tag)) {
+            return Ok(());
+        }
+        self.matches.push(Match { path, vr, rule });
+        Ok(())
+    }
+
+    fn read_fields(&mut self, value: &str) -> Result<(), QueryError> {
+        for name in value.split(',').filter(|name| !name.is_empty()) {
+            if name == "all" {
+                self.all = true;
+                continue;
+            }
+            let (path, _) = self.name(name)?;
+            if !self.fields.contains(&path) {
+                self.fields.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&mut self, name: &str) -> Result<(TagPath, VR), QueryError> {
+        let (path, vr) =
+            attribute::parse(name).map_err(|error| QueryError::Name { name: shown(name), error })?;
+        for (depth, tag) in path.iter().enumerate() {
+            if let Some(creator) = attribute::private_creator(*tag) {
+                let mut creator_path = path[..depth].to_vec();
+                creator_path.push(creator);
+                self.private.push((shown(name), creator_path));
+            }
+        }
+        Ok((path, vr))
+    }
+
+    fn check_creators(&self) -> Result<(), QueryError> {
+        for (name, creator) in &self.private {
+            if !self.seen.contains(creator) {
+                return Err(QueryError::PrivateCreator {
+                    name: name.clone(),
+                    creator: attribute::dotted(creator),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn warn_if(&mut self, wished: bool, warning: Warning) {
+        if wished {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+fn is_creator(tag: Tag) -> bool {
+    tag.group() % 2 == 1 && (0x10..=0xFF).contains(&tag.element())
+}
+
+/// A count of any length; one that does not fit is as large as can be.
+fn count(name: &str, value: &str) -> Result<u64, QueryError> {
+    if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(QueryError::Value {
+            name: name.to_owned(),
+            problem: "is no number from 0 on".to_owned(),
+        });
+    }
+    Ok(value.parse().unwrap_or(u64::MAX))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, QueryError> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => {
+            Err(QueryError::Value { name: name.to_owned(), problem: "is neither true nor false".to_owned() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

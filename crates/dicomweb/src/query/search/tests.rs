@@ -1,0 +1,184 @@
+use super::*;
+use crate::query::NameError;
+
+fn parse(query: &str) -> Result<SearchRequest, QueryError> {
+    SearchRequest::parse(Level::Study, None, None, query)
+}
+
+/// What is matched: `tag path VR rule`.
+fn matches(query: &str) -> Vec<String> {
+    let request = parse(query).expect(query);
+    let show = |m: &Match| format!("{} {} {:?}", attribute::dotted(&m.path), m.vr.to_string(), m.rule);
+    request.matches.iter().map(show).collect()
+}
+
+fn refused(query: &str, expected: &str) {
+    assert_eq!(parse(query).expect_err(query).to_string(), expected, "{query:?}");
+}
+
+#[test]
+fn nothing_asked() {
+    let request = parse("").expect("a search");
+    assert_eq!(request.include, Include::Fields(Vec::new()));
+    assert_eq!((request.limit, request.offset, request.accept), (None, 0, None));
+    assert!(request.matches.is_empty() && request.warnings.is_empty());
+}
+
+#[test]
+fn qido_004_to_006_and_017_018_matches() {
+    for (query, expected) in [
+        ("PatientID=11235813", "00100020 LO Exact(\"11235813\")"),
+        ("00100020=11235813", "00100020 LO Exact(\"11235813\")"),
+        ("PatientName=SMITH*", "00100010 PN Wildcard(\"SMITH*\")"),
+        ("PatientName=M%C3%BCller+A", "00100010 PN Exact(\"Müller+A\")"),
+        // QIDO-025: everything, and the attribute comes back.
+        ("PatientName=*", "00100010 PN Universal"),
+        ("PatientName=", "00100010 PN Universal"),
+        ("PatientName", "00100010 PN Universal"),
+        (
+            "StudyDate=20240101-20240131",
+            "00080020 DA Range { from: Some(\"20240101\"), to: Some(\"20240131\") }",
+        ),
+        ("StudyDate=-20240131", "00080020 DA Range { from: None, to: Some(\"20240131\") }"),
+        ("StudyInstanceUID=1.2.3,1.2.4", "0020000D UI UidList([1.2.3, 1.2.4])"),
+        ("StudyInstanceUID=1.2.3%5C1.2.4", "0020000D UI UidList([1.2.3, 1.2.4])"),
+        ("00101002.00100020=11235813", "00101002.00100020 LO Exact(\"11235813\")"),
+        ("RequestAttributesSequence.RequestedProcedureID=7", "00400275.00401001 SH Exact(\"7\")"),
+        ("RequestAttributesSequence=", "00400275 SQ Universal"),
+        ("SeriesNumber=3", "00200011 IS Exact(\"3\")"),
+        // Nothing but text: what SQL would make of it is its matter.
+        ("PatientID='%20OR%201=1", "00100020 LO Exact(\"' OR 1=1\")"),
+        ("PatientID=%25_", "00100020 LO Exact(\"%_\")"),
+    ] {
+        assert_eq!(matches(query), [expected], "{query:?}");
+    }
+    assert_eq!(matches("PatientID=1&StudyID=2").len(), 2);
+}
+
+#[test]
+fn qido_019_to_021_refusals() {
+    let unknown = NameError::Unknown.to_string();
+    refused("patientid=X", &format!("\"patientid\" is no parameter of a search: {unknown}"));
+    refused("Foo=X", &format!("\"Foo\" is no parameter of a search: {unknown}"));
+    refused("=X", &format!("\"\" is no parameter of a search: {unknown}"));
+    refused("includefield=Foo", &format!("\"Foo\" is no parameter of a search: {unknown}"));
+    let long = "x".repeat(500);
+    refused(&format!("{long}=1"), &format!("{:?} is no parameter of a search: {unknown}", &long[..64]));
+    refused(
+        "PatientID.PatientName=X",
+        "\"PatientID.PatientName\" is no parameter of a search: the path leads through an attribute that is no sequence",
+    );
+    refused("StudyDate=abc", "the value of \"StudyDate\" is neither a date YYYYMMDD nor a range of them");
+    refused(
+        "StudyDate=20241301",
+        "the value of \"StudyDate\" is neither a date YYYYMMDD nor a range of them",
+    );
+    refused(
+        "StudyTime=9999",
+        "the value of \"StudyTime\" is neither a time HHMMSS.FFFFFF nor a range of them",
+    );
+    refused("SeriesNumber=x", "the value of \"SeriesNumber\" is no number");
+    assert!(matches!(parse("StudyInstanceUID=1.2.*"), Err(QueryError::Value { .. })));
+    assert!(matches!(parse("RequestAttributesSequence=1"), Err(QueryError::Value { .. })));
+    refused("PatientID=1&PatientID=2", "\"PatientID\" is given more than once");
+    refused("PatientID=1&00100020=1", "\"00100020\" is given more than once");
+    refused("limit=1&limit=1", "\"limit\" is given more than once");
+    refused("PatientID=%00", "the query is not percent-encoded UTF-8 text");
+    refused("PatientID=%ff", "the query is not percent-encoded UTF-8 text");
+    assert_eq!(parse("access_token=secret"), Err(QueryError::Token));
+}
+
+#[test]
+fn qido_013_to_016_include_fields() {
+    let fields = |query: &str| match parse(query).expect(query).include {
+        Include::All => "all".to_owned(),
+        Include::Fields(paths) => paths.iter().map(|p| attribute::dotted(p)).collect::<Vec<_>>().join(" "),
+    };
+    for (query, expected) in [
+        ("includefield=00081030", "00081030"),
+        ("includefield=StudyDescription", "00081030"),
+        ("includefield=00081030,00080080", "00081030 00080080"),
+        ("includefield=00081030&includefield=00080080", "00081030 00080080"),
+        ("includefield=00081030%2C00080080", "00081030 00080080"),
+        ("includefield=00081030,00081030", "00081030"),
+        ("includefield=,00081030,", "00081030"),
+        ("includefield=", ""),
+        ("includefield=00101002.00100020", "00101002.00100020"),
+        ("includefield=all", "all"),
+        ("includefield=all,00081030", "all"),
+        ("includefield=00081030&includefield=all", "all"),
+    ] {
+        assert_eq!(fields(query), expected, "{query:?}");
+    }
+}
+
+#[test]
+fn qido_033_034_warnings() {
+    for (query, expected) in [
+        ("fuzzymatching=true", vec![Warning::Fuzzy]),
+        ("fuzzymatching=false", vec![]),
+        (
+            "emptyvaluematching=true&multiplevaluematching=true",
+            vec![Warning::EmptyValue, Warning::MultipleValue],
+        ),
+        ("PixelData=x", vec![Warning::NotMatched("PixelData".to_owned())]),
+        ("00091234=x&00090012=ACME", vec![Warning::NotMatched("00091234".to_owned())]),
+    ] {
+        assert_eq!(parse(query).expect(query).warnings, expected, "{query:?}");
+    }
+    assert_eq!(
+        Warning::Fuzzy.to_string(),
+        "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+    );
+    refused("fuzzymatching=maybe", "the value of \"fuzzymatching\" is neither true nor false");
+    refused("emptyvaluematching=", "the value of \"emptyvaluematching\" is neither true nor false");
+}
+
+#[test]
+fn qido_036_pages() {
+    for (query, limit, offset) in [
+        ("limit=25&offset=50", Some(25), 50),
+        ("limit=0", Some(0), 0),
+        ("limit=99999999999999999999999", Some(u32::MAX), 0),
+        ("offset=99999999999999999999999", None, u64::MAX),
+    ] {
+        let request = parse(query).expect(query);
+        assert_eq!((request.limit, request.offset), (limit, offset), "{query:?}");
+    }
+    for value in ["-1", "abc", "", "1.5", "+1", "%201", "0x1"] {
+        refused(&format!("limit={value}"), "the value of \"limit\" is no number from 0 on");
+        refused(&format!("offset={value}"), "the value of \"offset\" is no number from 0 on");
+    }
+}
+
+#[test]
+fn qido_039_private_attributes_need_their_creator() {
+    refused("00231002=x", "the private attribute \"00231002\" needs its creator beside it: 00230010=…");
+    refused(
+        "includefield=00231002",
+        "the private attribute \"00231002\" needs its creator beside it: 00230010=…",
+    );
+    refused(
+        "00101002.00231002=x&00230010=Acme",
+        "the private attribute \"00101002.00231002\" needs its creator beside it: 00101002.00230010=…",
+    );
+    let request = parse("00230010=AcmeCompany&includefield=00231002").expect("a search");
+    assert_eq!(request.include, Include::Fields(vec![vec![Tag(0x0023, 0x1002)]]));
+    assert!(request.matches.is_empty());
+}
+
+#[test]
+fn accept_and_charset() {
+    let request = parse("accept=application/dicom%2Bjson&charset=utf-8").expect("a search");
+    assert_eq!(request.accept.as_deref(), Some("application/dicom+json"));
+}
+
+proptest::proptest! {
+    /// No query makes it panic, and what it reads is bounded by what it was given.
+    #[test]
+    fn any_query_has_an_answer(query in "([a-zA-Z0-9%.,&=*?+_\\-]|includefield|PatientName|StudyDate|0040|%00|%C3%BC|limit=){0,60}") {
+        if let Ok(request) = parse(&query) {
+            proptest::prop_assert!(request.matches.len() <= query.len());
+        }
+    }
+}
