@@ -1,24 +1,25 @@
 //! The store: one handle over spool, shelf and quarantine.
 
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::backlog::Backlog;
 use crate::behind::Behind;
 use crate::folder::Folder;
 use crate::health::Health;
 use crate::lock::Lock;
-use crate::name::SpoolName;
-use crate::open::{self, QUARANTINE, SPOOL, STUDIES};
+use crate::name::{SpoolName, check_key};
+use crate::open::{self, SPOOL, STUDIES};
+use crate::quarantine::Quarantine;
 use crate::reader::NoWait;
 use crate::room::Gauge;
 use crate::shelf::{Placing, Shelf, Unplaced, Walk};
 use crate::slots::{self, Slots};
 use crate::spool::Spool;
-use crate::{BlobError, ErrorKind, Incoming, Limits, Reader, Room, SpoolEntry, disk};
+use crate::{BlobError, Incoming, Limits, Reader, Room, SpoolEntry, disk};
 
 /// The blobs below one data folder. Clones share it; with the last of them, and of all incoming instances, the folder is free again.
 #[derive(Clone)]
@@ -162,32 +163,35 @@ impl Blobs {
         self.changed(self.owner.shelf.remove(key))
     }
 
-    /// Moves a file into the quarantine, with a note that says where it was and why. Returns where it is now.
+    /// Moves a file into the quarantine, with a note that says where it was and why. Returns where it is now. Whoever has
+    /// it open goes on reading it.
     pub fn quarantine(&self, place: &Place, why: &str) -> Result<PathBuf, BlobError> {
         let spool = &self.owner.spool;
-        let folder = spool.root.join(QUARANTINE);
-        let name =
-            SpoolName::random(0).map_err(|error| BlobError::from_os("name a file in", &folder, error))?;
-        let path = folder.join(name.file());
-        self.open_blob(place).map(drop).or_else(|error| match error.kind() {
-            ErrorKind::Corrupt => Ok(()),
-            _ => Err(error),
-        })?;
-        let note = folder.join(format!("{name}.txt"));
-        write_note(&note, place, why).map_err(|error| spool.failed("write", &note, error))?;
-        match place {
+        let quarantine = Quarantine::below(&spool.root);
+        let to = match place {
             Place::Spool(name) => {
                 let name = SpoolName::parse(name)?;
-                std::fs::rename(spool.file(name), &path)
-                    .map_err(|error| BlobError::from_os("move", &spool.file(name), error))?;
+                let from = existing(spool.file(name))?;
+                let to = self.changed(quarantine.note(&from, why))?;
+                fs::rename(&from, &to).map_err(|error| spool.failed("move", &from, error))?;
                 spool.backlog.remove(name);
-                let from = spool.folder(name.folder());
-                disk::flush_folder(&from).map_err(|error| spool.failed("flush", &from, error))?;
+                to
             }
-            Place::Final(key) => self.changed(self.owner.shelf.take(key, &path))?,
-        }
-        disk::flush_folder(&folder).map_err(|error| spool.failed("flush", &folder, error))?;
-        Ok(path)
+            Place::Final(key) => {
+                check_key(key)?;
+                let from = existing(spool.root.join(STUDIES).join(key))?;
+                let to = self.changed(quarantine.note(&from, why))?;
+                self.changed(self.owner.shelf.take(key, &to))?;
+                to
+            }
+        };
+        self.changed(quarantine.flush())?;
+        Ok(to)
+    }
+
+    /// The data folder, absolute. What else lies in it is the business of the layers above.
+    pub fn root(&self) -> &Path {
+        &self.owner.spool.root
     }
 
     /// Every placed file with its key, in no order, as it is found on disk.
@@ -208,11 +212,6 @@ impl Blobs {
     /// True after a failed write or flush, until a health check passes.
     pub fn is_poisoned(&self) -> bool {
         self.owner.spool.health.is_poisoned()
-    }
-
-    /// The data folder.
-    pub fn root(&self) -> &Path {
-        &self.owner.spool.root
     }
 
     /// The health check: writes, flushes and removes a small file. It also runs by itself while the store is poisoned.
@@ -243,13 +242,6 @@ impl Drop for Owner {
     }
 }
 
-fn write_note(path: &Path, place: &Place, why: &str) -> std::io::Result<()> {
-    let was = match place {
-        Place::Spool(name) => format!("spool {name}"),
-        Place::Final(key) => format!("studies/{key}"),
-    };
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    let mut file = disk::make_file(path)?;
-    writeln!(file, "was: {was}\nwhy: {}\nmoved at: {at} (Unix time)", why.escape_debug())?;
-    file.sync_all()
+fn existing(path: PathBuf) -> Result<PathBuf, BlobError> {
+    if path.symlink_metadata().is_ok() { Ok(path) } else { Err(BlobError::NotFound { path }) }
 }

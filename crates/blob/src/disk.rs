@@ -28,13 +28,18 @@ pub(crate) fn make_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Opens a file for reading; a symbolic link is refused.
+/// Opens a file for reading. A symbolic link is refused, a pipe does not hold us up.
 pub(crate) fn open_file(path: &Path) -> Result<File, BlobError> {
     OpenOptions::new()
         .read(true)
-        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32)
         .open(path)
         .map_err(|error| BlobError::from_os("open", path, error))
+}
+
+/// Makes a file durable that somebody else wrote.
+pub(crate) fn flush_file(path: &Path) -> Result<(), BlobError> {
+    open_file(path)?.sync_all().map_err(|error| BlobError::from_os("flush", path, error))
 }
 
 /// Makes the entries of a folder durable.

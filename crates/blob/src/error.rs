@@ -6,25 +6,19 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use crate::HEAD_LEN;
+use crate::{HEAD_LEN, Room};
 
 /// An error of the blob store. Cheap to clone: one failed flush may answer many who wait.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlobError {
     /// The file system is full (ENOSPC), the quota is used up (EDQUOT), or the reserve is reached. Goes on when there is room.
-    #[error(
-        "no space left in {folder}: {free_bytes} bytes and {free_inodes} files are free, {reserve_bytes} bytes are kept in reserve"
-    )]
+    #[error("no space left for {path}{}", seen(.room))]
     NoSpace {
-        /// The data folder.
-        folder: PathBuf,
-        /// Bytes free when it was noticed.
-        free_bytes: u64,
-        /// Files that could still be made when it was noticed.
-        free_inodes: u64,
-        /// Bytes that are never filled.
-        reserve_bytes: u64,
+        /// What there was no space for.
+        path: PathBuf,
+        /// What was free, when it was looked at.
+        room: Option<Room>,
     },
     /// The operating system failed an operation (EIO and all that is not named elsewhere).
     #[error("cannot {what} {path}: {source}")]
@@ -149,14 +143,15 @@ impl BlobError {
         }
     }
 
-    /// Sorts an error of the operating system that cannot be for want of space (opening, reading, listing).
+    /// Sorts an error of the operating system by what the caller has to do about it.
     pub(crate) fn from_os(what: &'static str, path: &Path, error: impl Into<io::Error>) -> BlobError {
         let source = error.into();
         let path = path.to_owned();
         match Fault::of(&source) {
+            Fault::Full => BlobError::NoSpace { path, room: None },
             Fault::Absent => BlobError::NotFound { path },
             Fault::Exhausted => BlobError::Exhausted { what, path, source: Arc::new(source) },
-            Fault::Full | Fault::Disk => BlobError::Io { what, path, source: Arc::new(source) },
+            Fault::Disk => BlobError::Io { what, path, source: Arc::new(source) },
         }
     }
 }
@@ -183,6 +178,14 @@ impl Fault {
             _ => Fault::Disk,
         }
     }
+}
+
+fn seen(room: &Option<Room>) -> String {
+    let Some(room) = room else { return String::new() };
+    let Room { free_bytes, free_inodes, reserve_bytes, .. } = room;
+    format!(
+        ": {free_bytes} bytes and {free_inodes} files are free, {reserve_bytes} bytes of them are a reserve"
+    )
 }
 
 fn owner(pid: &Option<u32>) -> String {

@@ -1,19 +1,26 @@
 //! The final home as plain files: `studies/<study>/<series>/<instance>.dcm`, hard links of the spool files.
+//!
+//! A batch is linked first and flushed then, each folder once: the first flush commits the journal, and the others find
+//! nothing left to do.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File, ReadDir};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::name::check_key;
 use crate::reader::NoWait;
 use crate::shelf::{Placing, Shelf, Unplaced, Walk};
+use crate::walk::Files;
 use crate::{BlobError, Reader, disk};
 
 /// Folders whose own entry this process knows to be durable. Past it, they are flushed once more.
 const KNOWN_FOLDERS: usize = 4_096;
+
+/// Bytes compared at a time.
+const COMPARED: u64 = 256 << 10;
 
 /// A shelf in a folder of the same file system as the spool.
 pub struct Folder {
@@ -43,23 +50,80 @@ impl Folder {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn link(&self, item: &Placing) -> Result<(), BlobError> {
-        let target = self.path(&item.key)?;
+    /// Gives one spool file its final name. True when it did not have it before.
+    fn link(&self, item: &Placing) -> Result<bool, LinkError> {
+        let target = self.path(&item.key).map_err(LinkError::Item)?;
         let mut linked = fs::hard_link(&item.spooled, &target);
         if is(&linked, io::ErrorKind::NotFound) && item.spooled.exists() {
-            make_parents(&self.root, Path::new(&item.key))?;
+            self.make_parents(item)?;
             linked = fs::hard_link(&item.spooled, &target);
         }
-        match linked {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if same_bytes(&item.spooled, &target)? {
-                    return Ok(());
-                }
-                Err(BlobError::Collision { key: item.key.clone() })
+        let Err(error) = linked else { return Ok(true) };
+        let collision = || LinkError::Item(BlobError::Collision { key: item.key.clone() });
+        match error.kind() {
+            io::ErrorKind::NotFound => {
+                Err(LinkError::Item(BlobError::NotFound { path: item.spooled.clone() }))
             }
-            Err(error) => Err(BlobError::from_os("link", &item.spooled, error)),
+            io::ErrorKind::NotADirectory => Err(collision()),
+            io::ErrorKind::AlreadyExists => match already_there(&item.spooled, &target) {
+                Ok(true) => Ok(false),
+                Ok(false) => Err(collision()),
+                // One file that cannot be read must not hold up the others.
+                Err(error) => Err(LinkError::Item(error)),
+            },
+            _ => Err(LinkError::Batch(BlobError::from_os("link", &target, error))),
         }
+    }
+
+    fn make_parents(&self, item: &Placing) -> Result<(), LinkError> {
+        let mut path = self.root.clone();
+        for part in Path::new(&item.key).parent().into_iter().flatten() {
+            path.push(part);
+            disk::make_folder(&path).map_err(|error| match error {
+                // A file lies where a folder is wanted.
+                BlobError::Io { .. } if path.is_file() => {
+                    LinkError::Item(BlobError::Collision { key: item.key.clone() })
+                }
+                error => LinkError::Batch(error),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn place_all<'a>(
+        &self,
+        batch: &'a [Placing],
+        known: &mut HashSet<PathBuf>,
+        made: &mut Vec<&'a Placing>,
+    ) -> Result<Vec<Unplaced>, BlobError> {
+        let mut touched = BTreeSet::new();
+        let mut unplaced = Vec::new();
+        for (index, item) in batch.iter().enumerate() {
+            match self.link(item) {
+                Ok(new) => {
+                    made.extend(new.then_some(item));
+                    touched.extend(Path::new(&item.key).parent().map(Path::to_owned));
+                }
+                Err(LinkError::Item(why)) => unplaced.push(Unplaced { index, why }),
+                Err(LinkError::Batch(error)) => return Err(error),
+            }
+        }
+        self.flush(touched, known)?;
+        Ok(unplaced)
+    }
+
+    /// After a failed flush the kernel may take the folders for clean and say that a second one worked. So the names that
+    /// this batch made go, and the next attempt makes them, and dirty folders, anew. Older names are none of its business.
+    fn undo(&self, made: &[&Placing], known: &mut HashSet<PathBuf>) {
+        for item in made {
+            let _ = fs::remove_file(self.root.join(&item.key));
+            for folder in Path::new(&item.key).ancestors().skip(1) {
+                if folder.as_os_str().is_empty() || fs::remove_dir(self.root.join(folder)).is_err() {
+                    break;
+                }
+            }
+        }
+        known.clear();
     }
 
     /// Flushes the folders that got a file, and upwards each whose new entry this process has not flushed yet.
@@ -90,23 +154,8 @@ impl Folder {
 impl Shelf for Folder {
     fn place(&self, batch: &[Placing]) -> Result<Vec<Unplaced>, BlobError> {
         let mut known = self.change();
-        let mut touched = BTreeSet::new();
-        let mut unplaced = Vec::new();
-        for (index, item) in batch.iter().enumerate() {
-            match self.link(item) {
-                Ok(()) => touched.extend(Path::new(&item.key).parent().map(Path::to_owned)),
-                Err(
-                    why @ (BlobError::Collision { .. }
-                    | BlobError::BadName { .. }
-                    | BlobError::NotFound { .. }),
-                ) => {
-                    unplaced.push(Unplaced { index, why });
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.flush(touched, &mut known)?;
-        Ok(unplaced)
+        let mut made = Vec::new();
+        self.place_all(batch, &mut known, &mut made).inspect_err(|_| self.undo(&made, &mut known))
     }
 
     fn open(&self, key: &str) -> Result<Reader, BlobError> {
@@ -128,29 +177,18 @@ impl Shelf for Folder {
     }
 
     fn walk(&self) -> Walk {
-        Box::new(Files {
-            root: self.root.clone(),
-            nowait: self.nowait.clone(),
-            open: Vec::new(),
-            begun: false,
-        })
+        Box::new(Files::below(&self.root, self.nowait.clone()))
     }
+}
+
+/// What could not be linked: one file, or nothing more for now.
+enum LinkError {
+    Item(BlobError),
+    Batch(BlobError),
 }
 
 fn is(result: &io::Result<()>, kind: io::ErrorKind) -> bool {
     result.as_ref().is_err_and(|error| error.kind() == kind)
-}
-
-fn make_parents(root: &Path, key: &Path) -> Result<(), BlobError> {
-    let Some(parent) = key.parent() else {
-        return Ok(());
-    };
-    let mut path = root.to_owned();
-    for part in parent {
-        path.push(part);
-        disk::make_folder(&path)?;
-    }
-    Ok(())
 }
 
 /// Flushes the folder that lost an entry; folders left empty go too.
@@ -169,87 +207,34 @@ fn leave(root: &Path, key: &Path, known: &mut HashSet<PathBuf>) -> Result<(), Bl
     Ok(())
 }
 
-/// The same inode, or files that are equal from the first byte to the last (a restored backup may have copies for links).
-fn same_bytes(left: &Path, right: &Path) -> Result<bool, BlobError> {
-    let (a, b) = (disk::open_file(left)?, disk::open_file(right)?);
-    let meta =
-        |file: &File, path| file.metadata().map_err(|error| BlobError::from_os("look at", path, error));
-    let (am, bm) = (meta(&a, left)?, meta(&b, right)?);
-    if (am.dev(), am.ino()) == (bm.dev(), bm.ino()) {
+/// The same inode, or a file that is equal from the first byte to the last (a restored backup may have copies for links).
+fn already_there(spooled: &Path, target: &Path) -> Result<bool, BlobError> {
+    let looked = |error| BlobError::from_os("look at", target, error);
+    let (spooled_meta, target_meta) =
+        (fs::symlink_metadata(spooled).map_err(looked)?, fs::symlink_metadata(target).map_err(looked)?);
+    if (spooled_meta.dev(), spooled_meta.ino()) == (target_meta.dev(), target_meta.ino()) {
         return Ok(true);
     }
-    if am.len() != bm.len() {
+    let same = same_bytes(spooled, target)?;
+    if same {
+        // Who made the copy may not have flushed it.
+        disk::flush_file(target)?;
+    }
+    Ok(same)
+}
+
+fn same_bytes(left: &Path, right: &Path) -> Result<bool, BlobError> {
+    let (left, right) = (Reader::open(left, NoWait::default())?, Reader::open(right, NoWait::default())?);
+    if left.length() != right.length() || left.head()? != right.head()? {
         return Ok(false);
     }
-    let (mut one, mut other) = (vec![0; 256 << 10], vec![0; 256 << 10]);
     let mut at = 0;
-    while at < am.len() {
-        let now = (am.len() - at).min(one.len() as u64) as usize;
-        a.read_exact_at(&mut one[..now], at).map_err(|error| BlobError::from_os("read", left, error))?;
-        b.read_exact_at(&mut other[..now], at).map_err(|error| BlobError::from_os("read", right, error))?;
-        if one[..now] != other[..now] {
+    while at < left.length() {
+        let now = (left.length() - at).min(COMPARED) as usize;
+        if left.read(at, now)? != right.read(at, now)? {
             return Ok(false);
         }
         at += now as u64;
     }
     Ok(true)
-}
-
-/// Depth first over the tree, one open folder per level.
-struct Files {
-    root: PathBuf,
-    nowait: NoWait,
-    open: Vec<ReadDir>,
-    begun: bool,
-}
-
-impl Files {
-    fn enter(&mut self, path: &Path) -> Result<(), BlobError> {
-        self.open.push(fs::read_dir(path).map_err(|error| BlobError::from_os("list", path, error))?);
-        Ok(())
-    }
-
-    /// A file's key and reader; `None` for a folder, which is entered.
-    fn visit(&mut self, entry: io::Result<fs::DirEntry>) -> Result<Option<(String, Reader)>, BlobError> {
-        let entry = entry.map_err(|error| BlobError::from_os("list", &self.root, error))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(|error| BlobError::from_os("look at", &path, error))?;
-        let bad_name = || BlobError::BadName { name: path.to_string_lossy().into_owned() };
-        let relative = path.strip_prefix(&self.root).map_err(|_| bad_name())?;
-        let key = relative.to_str().ok_or_else(bad_name)?.to_owned();
-        check_key(&key).map_err(|_| bad_name())?;
-        if kind.is_dir() {
-            self.enter(&path)?;
-            return Ok(None);
-        }
-        if !kind.is_file() {
-            return Err(bad_name());
-        }
-        Ok(Some((key, Reader::open(&path, self.nowait.clone())?)))
-    }
-}
-
-impl Iterator for Files {
-    type Item = Result<(String, Reader), BlobError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if !self.begun {
-            self.begun = true;
-            if let Err(error) = self.enter(&self.root.clone()) {
-                return Some(Err(error));
-            }
-        }
-        loop {
-            match self.open.last_mut()?.next() {
-                None => drop(self.open.pop()),
-                Some(entry) => match self.visit(entry) {
-                    Ok(Some(file)) => return Some(Ok(file)),
-                    Ok(None) => {}
-                    // Gone since the folder was listed: purged meanwhile.
-                    Err(BlobError::NotFound { .. }) => {}
-                    Err(error) => return Some(Err(error)),
-                },
-            }
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::disk;
+use crate::open::PROBE;
 
 /// Poisoned by the first failed write or flush, healed by a probe that passes.
 #[derive(Default)]
@@ -25,7 +26,7 @@ impl Health {
 
     /// Writes, flushes and removes a small file in `folder`. Heals when all of it works.
     pub(crate) fn probe(&self, folder: &Path) -> io::Result<()> {
-        let path = folder.join(format!(".probe-{}", std::process::id()));
+        let path = folder.join(PROBE);
         let _ = fs::remove_file(&path);
         let result = disk::make_file(&path).and_then(|mut file| {
             file.write_all(&[0x5a; 4_096])?;

@@ -14,12 +14,14 @@ mod limits;
 mod lock;
 mod name;
 mod open;
+mod quarantine;
 mod reader;
 mod room;
 mod shelf;
 mod slots;
 mod spool;
 mod sums;
+mod walk;
 
 pub use blobs::{Blobs, Place};
 pub use error::{BlobError, ErrorKind};

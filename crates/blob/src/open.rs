@@ -8,40 +8,38 @@ use std::sync::Arc;
 
 use crate::name::{FOLDERS, SpoolName, folder_name};
 use crate::reader::NoWait;
-use crate::{BlobError, HEAD_LEN, Reader, disk};
+use crate::{BlobError, HEAD_LEN, Reader, disk, quarantine};
 
 pub(crate) const SPOOL: &str = "spool";
 pub(crate) const STUDIES: &str = "studies";
 pub(crate) const QUARANTINE: &str = "quarantine";
-const PROBE: &str = ".probe";
+/// A file that is made to see what the disk can do; whoever comes after a crash removes it.
+pub(crate) const PROBE: &str = ".probe";
 
-/// A spool file that a former process sealed: whole and acknowledged, whole and not acknowledged, or torn. Its head says
-/// which, together with its digest.
+/// A spool file that a former process sealed: whole and acknowledged, whole and not acknowledged, or torn. Its head,
+/// together with length and digest, says which.
 #[derive(Clone, Debug)]
 pub struct SpoolEntry {
     /// Its spool name.
     pub name: String,
     /// Bytes behind the head.
     pub length: u64,
-    /// The first [`HEAD_LEN`] bytes; fewer when the file is shorter.
+    /// The first [`HEAD_LEN`] bytes; empty when they cannot be read.
     pub head: Vec<u8>,
 }
 
 /// Makes the folders, durably.
 pub(crate) fn make_layout(root: &Path) -> Result<(), BlobError> {
-    fs::create_dir_all(root.parent().unwrap_or(root))
-        .map_err(|error| BlobError::from_os("make the folder above", root, error))?;
-    disk::make_folder(root)?;
+    if !root.is_dir() {
+        make_root(root)?;
+    }
     for name in [SPOOL, STUDIES, QUARANTINE] {
         disk::make_folder(&root.join(name))?;
     }
     for folder in 0..FOLDERS {
         disk::make_folder(&root.join(SPOOL).join(folder_name(folder)))?;
     }
-    for path in [root.join(SPOOL), root.to_owned(), root.join("..")] {
-        disk::flush_folder(&path).map_err(|error| BlobError::from_os("flush", &path, error))?;
-    }
-    Ok(())
+    [root.join(SPOOL), root.to_owned()].iter().try_for_each(|path| flush(path))
 }
 
 /// A file of the spool must be linkable into the other folders.
@@ -49,20 +47,18 @@ pub(crate) fn check_links(root: &Path) -> Result<(), BlobError> {
     let probe = root.join(SPOOL).join(PROBE);
     disk::remove_file(&probe)?;
     disk::make_file(&probe).map_err(|error| BlobError::from_os("make", &probe, error))?;
-    let result = [STUDIES, QUARANTINE].into_iter().try_for_each(|name| {
+    let result = [STUDIES, QUARANTINE].iter().try_for_each(|name| {
         let link = root.join(name).join(PROBE);
         disk::remove_file(&link)?;
-        let same = fs::hard_link(&probe, &link)
-            .and_then(|()| Ok(fs::metadata(&link)?.ino() == fs::metadata(&probe)?.ino()));
+        let same = linked(&probe, &link);
         disk::remove_file(&link)?;
-        let refuse = |source| BlobError::NoHardLinks { folder: root.to_owned(), source: Arc::new(source) };
-        if same.map_err(refuse)? { Ok(()) } else { Err(refuse(io::Error::other("a link is a copy there"))) }
+        same.map_err(|source| BlobError::NoHardLinks { folder: root.to_owned(), source: Arc::new(source) })
     });
     disk::remove_file(&probe)?;
     result
 }
 
-/// Removes what was never sealed (an empty or zero head: slots and broken transfers) and returns what was.
+/// Removes what was never sealed (an empty or zero head: slots and broken transfers) and returns what was, oldest first.
 pub(crate) fn sweep(root: &Path) -> Result<Vec<SpoolEntry>, BlobError> {
     let mut found = Vec::new();
     for folder in 0..FOLDERS {
@@ -70,28 +66,61 @@ pub(crate) fn sweep(root: &Path) -> Result<Vec<SpoolEntry>, BlobError> {
         let list = |error| BlobError::from_os("list", &path, error);
         for entry in fs::read_dir(&path).map_err(list)? {
             let entry = entry.map_err(list)?;
-            let name = entry.file_name().to_str().and_then(|file| SpoolName::of_file(file, folder));
-            let Some(name) = name else {
-                tracing::warn!(file = %entry.path().display(), "not a spool file of ours: left alone");
-                continue;
-            };
-            found.extend(leftover(&entry.path(), name)?);
+            match entry.file_name().to_str().and_then(|file| SpoolName::of_file(file, folder)) {
+                Some(name) => found.extend(leftover(root, &entry.path(), name)?),
+                None => tracing::warn!("{} is no spool file of ours: left alone", entry.path().display()),
+            }
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
-fn leftover(path: &Path, name: SpoolName) -> Result<Option<SpoolEntry>, BlobError> {
+fn make_root(root: &Path) -> Result<(), BlobError> {
+    let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(above).map_err(|error| BlobError::from_os("make the folder", above, error))?;
+    disk::make_folder(root)?;
+    flush(above)
+}
+
+fn flush(path: &Path) -> Result<(), BlobError> {
+    disk::flush_folder(path).map_err(|error| BlobError::from_os("flush", path, error))
+}
+
+fn linked(file: &Path, link: &Path) -> io::Result<()> {
+    fs::hard_link(file, link)?;
+    if fs::metadata(link)?.ino() == fs::metadata(file)?.ino() {
+        return Ok(());
+    }
+    Err(io::Error::other("a link is a copy there"))
+}
+
+fn leftover(root: &Path, path: &Path, name: SpoolName) -> Result<Option<SpoolEntry>, BlobError> {
     let length = fs::metadata(path).map_err(|error| BlobError::from_os("look at", path, error))?.len();
-    let head = match length {
-        0 => Vec::new(),
-        HEAD_LEN.. => Reader::open(path, NoWait::default())?.head()?,
-        _ => fs::read(path).map_err(|error| BlobError::from_os("read", path, error))?,
+    let Some(behind) = length.checked_sub(HEAD_LEN) else {
+        remove_stub(root, path, length)?;
+        return Ok(None);
     };
-    if head.iter().all(|&byte| byte == 0) {
+    // A sector that cannot be read must not keep the server from starting: the caller sees a head that says nothing.
+    let head =
+        Reader::open(path, NoWait::default()).and_then(|reader| reader.head()).unwrap_or_else(|error| {
+            tracing::error!("cannot read what was left in the spool: {error}");
+            Vec::new()
+        });
+    if !head.is_empty() && head.iter().all(|&byte| byte == 0) {
         disk::remove_file(path)?;
         return Ok(None);
     }
-    Ok(Some(SpoolEntry { name: name.to_string(), length: length.saturating_sub(HEAD_LEN), head }))
+    Ok(Some(SpoolEntry { name: name.to_string(), length: behind, head }))
+}
+
+/// A file without a whole head was never flushed, so nobody was told of it. An empty one is a slot; the other is odd
+/// enough to be kept for people.
+fn remove_stub(root: &Path, path: &Path, length: u64) -> Result<(), BlobError> {
+    if length == 0 {
+        return disk::remove_file(path);
+    }
+    let kept = quarantine::Quarantine::below(root).note(path, "found in the spool, shorter than a head")?;
+    tracing::warn!("{} is shorter than a head: moved to {}", path.display(), kept.display());
+    fs::rename(path, &kept).map_err(|error| BlobError::from_os("move", path, error))
 }

@@ -53,10 +53,13 @@ impl Slots {
     /// Ends the thread; the slots left are removed.
     pub(crate) fn stop(&self) {
         self.lock().stop = true;
-        self.wake();
+        self.wanted.notify_all();
     }
 
+    /// Lets the thread look at the disk's health.
     pub(crate) fn wake(&self) {
+        // With the lock held, the thread is either waiting or yet to look.
+        let _state = self.lock();
         self.wanted.notify_all();
     }
 
@@ -91,34 +94,26 @@ fn make_in(spool: &Spool, folder: usize) -> Result<Slot, BlobError> {
 
 /// The thread's work: keeps the slots up, and asks a disk that failed for its health.
 pub(crate) fn run(spool: &Spool) {
-    loop {
-        let state = spool.slots.lock();
-        let (state, _) = spool
-            .slots
-            .wanted
-            .wait_timeout_while(state, spool.limits.probe_every, |state| {
-                !state.stop && !spool.health.is_poisoned() && !spool.slots.is_low(state)
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        let missing = spool.slots.target - state.ready.len().min(spool.slots.target);
-        let (stop, low) = (state.stop, spool.slots.is_low(&state));
-        drop(state);
-        if stop {
-            break;
-        }
+    while let Some(missing) = wanted(spool) {
         let worked = if spool.health.is_poisoned() {
             drop_ready(spool);
             spool.probe().map_err(|_| spool.limits.probe_every)
-        } else if low {
-            fill(spool, missing).map_err(|_| PAUSE)
         } else {
-            Ok(())
+            fill(spool, missing).map_err(|_| PAUSE)
         };
         if let Err(pause) = worked {
             rest(spool, pause);
         }
     }
     drop_ready(spool);
+}
+
+/// Waits until there is something to do. How many slots are missing; `None` when the thread has to end.
+fn wanted(spool: &Spool) -> Option<usize> {
+    let idle = |state: &mut State| !state.stop && !spool.health.is_poisoned() && !spool.slots.is_low(state);
+    let state =
+        spool.slots.wanted.wait_while(spool.slots.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+    (!state.stop).then(|| spool.slots.target.saturating_sub(state.ready.len()))
 }
 
 /// Makes slots in one folder, so that one flush names them all.

@@ -50,9 +50,11 @@ impl Spool {
     pub(crate) fn failed(&self, what: &'static str, path: &Path, error: impl Into<io::Error>) -> BlobError {
         let source = error.into();
         match Fault::of(&source) {
-            Fault::Full => self.no_space(self.gauge.look()),
+            Fault::Full => BlobError::NoSpace { path: path.to_owned(), room: Some(self.gauge.look()) },
+            // A folder or file of ours was removed by somebody: no fault of the disk, and no answer to "is it there?".
+            Fault::Absent => BlobError::Io { what, path: path.to_owned(), source: Arc::new(source) },
             Fault::Exhausted => BlobError::from_os(what, path, source),
-            Fault::Absent | Fault::Disk => {
+            Fault::Disk => {
                 self.poison(what, &source);
                 BlobError::Io { what, path: path.to_owned(), source: Arc::new(source) }
             }
@@ -67,21 +69,13 @@ impl Spool {
     }
 
     pub(crate) fn no_space(&self, room: Room) -> BlobError {
-        BlobError::NoSpace {
-            folder: self.root.clone(),
-            free_bytes: room.free_bytes,
-            free_inodes: room.free_inodes,
-            reserve_bytes: room.reserve_bytes,
-        }
+        BlobError::NoSpace { path: self.root.clone(), room: Some(room) }
     }
 
-    /// Writes, flushes and removes a small file; passes only on a disk that can be trusted again.
+    /// Writes, flushes and removes a small file; what passes can be trusted again.
     pub(crate) fn probe(&self) -> Result<(), BlobError> {
         let was_poisoned = self.health.is_poisoned();
-        self.health.probe(&self.path).map_err(|error| match Fault::of(&error) {
-            Fault::Full => self.no_space(self.gauge.look()),
-            _ => BlobError::from_os("probe", &self.path, error),
-        })?;
+        self.health.probe(&self.path).map_err(|error| BlobError::from_os("probe", &self.path, error))?;
         if was_poisoned {
             tracing::info!("the disk of the data folder passes its health check: ingest goes on");
         }

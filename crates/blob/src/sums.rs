@@ -34,11 +34,12 @@ impl Sums {
 
     /// Takes the next bytes of the data set.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
         self.length += bytes.len() as u64;
         let mut rest = bytes;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(CHUNK as usize - self.filled));
+            // Both over a piece that is still in the cache.
+            self.sha256.update(now);
             self.crc = crc32c::crc32c_append(self.crc, now);
             self.filled += now.len();
             if self.filled == CHUNK as usize {
