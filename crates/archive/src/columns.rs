@@ -12,25 +12,104 @@ use crate::StoreError;
 
 /// Patient and study attributes that study results may return, ascending.
 const STUDY: &[u32] = &[
-    0x0008_0020, 0x0008_0030, 0x0008_0050, 0x0008_0051, 0x0008_0080, 0x0008_0090, 0x0008_0201, 0x0008_1030, 0x0008_1032,
-    0x0008_1048, 0x0008_1060, 0x0008_1080, 0x0010_0010, 0x0010_0020, 0x0010_0021, 0x0010_0022, 0x0010_0024, 0x0010_0030,
-    0x0010_0032, 0x0010_0040, 0x0010_1000, 0x0010_1001, 0x0010_1002, 0x0010_1010, 0x0010_1020, 0x0010_1030, 0x0010_2160,
-    0x0010_2180, 0x0010_21B0, 0x0010_4000, 0x0020_000D, 0x0020_0010,
+    0x0008_0020,
+    0x0008_0030,
+    0x0008_0050,
+    0x0008_0051,
+    0x0008_0080,
+    0x0008_0090,
+    0x0008_0201,
+    0x0008_1030,
+    0x0008_1032,
+    0x0008_1048,
+    0x0008_1060,
+    0x0008_1080,
+    0x0010_0010,
+    0x0010_0020,
+    0x0010_0021,
+    0x0010_0022,
+    0x0010_0024,
+    0x0010_0030,
+    0x0010_0032,
+    0x0010_0040,
+    0x0010_1000,
+    0x0010_1001,
+    0x0010_1002,
+    0x0010_1010,
+    0x0010_1020,
+    0x0010_1030,
+    0x0010_2160,
+    0x0010_2180,
+    0x0010_21B0,
+    0x0010_4000,
+    0x0020_000D,
+    0x0020_0010,
 ];
 
 /// Series attributes that series results may return, ascending.
 const SERIES: &[u32] = &[
-    0x0008_0021, 0x0008_0031, 0x0008_0060, 0x0008_0064, 0x0008_0070, 0x0008_0201, 0x0008_1010, 0x0008_103E, 0x0008_103F,
-    0x0008_1040, 0x0008_1050, 0x0008_1070, 0x0008_1090, 0x0018_0015, 0x0018_1000, 0x0018_1030, 0x0018_5100, 0x0020_000E,
-    0x0020_0011, 0x0020_0052, 0x0020_0060, 0x0040_0244, 0x0040_0245, 0x0040_0253, 0x0040_0254, 0x0040_0275,
+    0x0008_0021,
+    0x0008_0031,
+    0x0008_0060,
+    0x0008_0064,
+    0x0008_0070,
+    0x0008_0201,
+    0x0008_1010,
+    0x0008_103E,
+    0x0008_103F,
+    0x0008_1040,
+    0x0008_1050,
+    0x0008_1070,
+    0x0008_1090,
+    0x0018_0015,
+    0x0018_1000,
+    0x0018_1030,
+    0x0018_5100,
+    0x0020_000E,
+    0x0020_0011,
+    0x0020_0052,
+    0x0020_0060,
+    0x0040_0244,
+    0x0040_0245,
+    0x0040_0253,
+    0x0040_0254,
+    0x0040_0275,
 ];
 
 /// Instance attributes that instance results may return, ascending.
 const INSTANCE: &[u32] = &[
-    0x0008_0008, 0x0008_0012, 0x0008_0013, 0x0008_0016, 0x0008_0018, 0x0008_0022, 0x0008_0023, 0x0008_002A, 0x0008_0032,
-    0x0008_0033, 0x0008_0201, 0x0020_0012, 0x0020_0013, 0x0020_0032, 0x0020_0037, 0x0020_1041, 0x0028_0002, 0x0028_0004,
-    0x0028_0008, 0x0028_0010, 0x0028_0011, 0x0028_0030, 0x0028_0100, 0x0028_0101, 0x0028_0102, 0x0028_0103, 0x0040_A043,
-    0x0040_A491, 0x0040_A493, 0x0042_0010, 0x0070_0080, 0x0070_0081,
+    0x0008_0008,
+    0x0008_0012,
+    0x0008_0013,
+    0x0008_0016,
+    0x0008_0018,
+    0x0008_0022,
+    0x0008_0023,
+    0x0008_002A,
+    0x0008_0032,
+    0x0008_0033,
+    0x0008_0201,
+    0x0020_0012,
+    0x0020_0013,
+    0x0020_0032,
+    0x0020_0037,
+    0x0020_1041,
+    0x0028_0002,
+    0x0028_0004,
+    0x0028_0008,
+    0x0028_0010,
+    0x0028_0011,
+    0x0028_0030,
+    0x0028_0100,
+    0x0028_0101,
+    0x0028_0102,
+    0x0028_0103,
+    0x0040_A043,
+    0x0040_A491,
+    0x0040_A493,
+    0x0042_0010,
+    0x0070_0080,
+    0x0070_0081,
 ];
 
 /// Longest text that becomes a column, in characters; the JSON keeps it whole.
@@ -130,10 +209,11 @@ impl Attributes<'_> {
     /// All groups of a name in one folded text, `=` between them, so that a search may match any.
     fn folded_name(&self, tag: u32) -> String {
         let values = self.values(tag);
-        let groups = ["Alphabetic", "Ideographic", "Phonetic"]
-            .map(|group| values.first().and_then(|v| v.get(group)).and_then(|v| v.as_str()).unwrap_or_default());
+        let groups = ["Alphabetic", "Ideographic", "Phonetic"].map(|group| {
+            values.first().and_then(|v| v.get(group)).and_then(|v| v.as_str()).unwrap_or_default()
+        });
         let joined = groups.join("=");
-        cut(&person_name::fold(joined.trim_end_matches('=')))
+        cut(&person_name::key(&joined))
     }
 
     fn uid(&self, tag: u32, name: &'static str) -> Result<model::Uid, StoreError> {
@@ -141,7 +221,9 @@ impl Attributes<'_> {
         let values = self.values(tag);
         match values.as_slice() {
             [] | [serde_json::Value::Null] => Err(problem("is missing".into())),
-            [serde_json::Value::String(text)] => text.parse().map_err(|e: model::UidError| problem(e.to_string())),
+            [serde_json::Value::String(text)] => {
+                text.parse().map_err(|e: model::UidError| problem(e.to_string()))
+            }
             [_] => Err(problem("is no UID".into())),
             _ => Err(problem("has several values".into())),
         }

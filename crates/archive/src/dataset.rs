@@ -4,13 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use blob::{CHUNK, Place, Reader};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
-use imaging::frames::{Frame, PixelLayout};
+use imaging::frames::Frame;
 use index::{InstanceRecord, Location, RowId};
-use model::VR;
 use model::part10::{NewMeta, write_head};
-use model::recode::ToExplicitLe;
+use model::recode::{ToExplicitLe, WordSwap};
 use model::scan::Scanner;
 use model::transfer_syntax::{self, Encoding, Pixels, Syntax};
 
@@ -22,9 +21,6 @@ use crate::{ReadError, Shared};
 const READ: u64 = 4 * CHUNK;
 /// Chunk sums fetched at a time for large instances: 4 KiB of sums for 64 MiB.
 const SUMS: u64 = 1_024;
-/// Largest 1-bit frame that is realigned in memory: a 32,768 x 8,192 mask.
-const REALIGN_MAX: u64 = 32 << 20;
-
 /// The form in which an instance leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
@@ -58,48 +54,9 @@ enum Source {
     Inflated(Arc<Inflated>),
 }
 
-/// How the words of a value are turned while it streams out: stored big endian values leave little endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Swap {
-    /// 1 (nothing to turn), 2, 4 or 8.
-    word: usize,
-}
-
-impl Swap {
-    const NONE: Swap = Swap { word: 1 };
-
-    /// For pixel data of this layout.
-    pub(crate) fn for_pixels(syntax: Syntax, layout: &PixelLayout) -> Self {
-        if syntax.encoding != Encoding::ExplicitBe {
-            return Self::NONE;
-        }
-        Self { word: layout.word_size() }
-    }
-
-    /// For a value of this VR.
-    pub(crate) fn for_value(syntax: Syntax, vr: VR) -> Self {
-        if syntax.encoding != Encoding::ExplicitBe {
-            return Self::NONE;
-        }
-        let word = match vr {
-            VR::OW | VR::US | VR::SS | VR::AT => 2,
-            VR::OF | VR::OL | VR::FL | VR::UL | VR::SL => 4,
-            VR::OD | VR::OV | VR::FD | VR::UV | VR::SV => 8,
-            _ => 1,
-        };
-        Self { word }
-    }
-
-    fn apply(self, bytes: Bytes) -> Bytes {
-        if self.word == 1 {
-            return bytes;
-        }
-        let mut turned = BytesMut::from(bytes.as_ref());
-        for word in turned.chunks_exact_mut(self.word) {
-            word.reverse();
-        }
-        turned.freeze()
-    }
+/// Bytes of the words that must be turned so that a stored value leaves little endian; 1 when none.
+pub(crate) fn words_to_turn(stored: Syntax, word: u8) -> u8 {
+    if stored.encoding == Encoding::ExplicitBe { word } else { 1 }
 }
 
 impl DataSet {
@@ -185,7 +142,7 @@ impl DataSet {
 
     fn whole(self) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let length = self.length();
-        self.stream(0..length, Swap::NONE)
+        self.stream(0..length, 1)
     }
 
     /// Reads `range`, at most one window of [`READ`] bytes beyond its first chunk boundary, checked.
@@ -213,53 +170,58 @@ impl DataSet {
         let start = usize::try_from(range.start - from).unwrap_or(usize::MAX);
         let end = usize::try_from(range.end - from).unwrap_or(usize::MAX);
         if start > end || end > bytes.len() {
-            return Err(ReadError::Damaged(format!("{} is shorter than its index row says", self.record.sop_instance)));
+            return Err(ReadError::Damaged(format!(
+                "{} is shorter than its index row says",
+                self.record.sop_instance
+            )));
         }
         Ok(bytes.slice(start..end))
     }
 
-    /// The bytes of `range` in large verified pieces. A range beyond the data set ends in [`ReadError::Damaged`].
-    pub(crate) fn stream(self, range: Range<u64>, swap: Swap) -> BoxStream<'static, Result<Bytes, ReadError>> {
-        let state = (self, range.start, Sums::default());
+    /// The bytes of `range` in large verified pieces, words of `word` bytes turned. A range beyond the data set ends in
+    /// [`ReadError::Damaged`].
+    pub(crate) fn stream(self, range: Range<u64>, word: u8) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let state = (self, range.start, Sums::default(), WordSwap::new(word));
         let end = range.end;
-        stream::try_unfold(state, move |(data, at, mut sums)| async move {
+        stream::try_unfold(state, move |(data, at, mut sums, mut swap)| async move {
             if at >= end {
                 return Ok(None);
             }
-            // Windows end on chunk boundaries, or whole words before them when words are turned.
-            let mut to = ((at / CHUNK) * CHUNK + READ).min(end);
-            let word = swap.word as u64;
-            if to < end {
-                to -= (to - range.start) % word;
+            let to = ((at / CHUNK) * CHUNK + READ).min(end);
+            let mut bytes = data.window(at..to, &mut sums).await?;
+            if word > 1 {
+                let mut turned = Vec::with_capacity(bytes.len() + 8);
+                swap.push(&bytes, &mut turned);
+                if to == end {
+                    swap.finish(&mut turned);
+                }
+                bytes = Bytes::from(turned);
             }
-            let bytes = swap.apply(data.window(at..to, &mut sums).await?);
-            Ok(Some((bytes, (data, to, sums))))
+            Ok(Some((bytes, (data, to, sums, swap))))
         })
         .boxed()
     }
 
-    /// The bytes of a frame.
-    pub(crate) fn frame_stream(self, frame: Frame, swap: Swap) -> BoxStream<'static, Result<Bytes, ReadError>> {
-        if frame.bit_shift != 0 {
-            return stream::once(self.realigned(frame)).boxed();
-        }
-        let parts = frame.parts.into_iter();
-        stream::iter(parts).flat_map(move |part| self.clone().stream(part, swap)).boxed()
-    }
-
-    /// A 1-bit frame that begins within a byte, shifted to begin at bit 0 (PS3.5 8.1.1, WADO-030).
-    async fn realigned(self, frame: Frame) -> Result<Bytes, ReadError> {
-        let mut whole = BytesMut::new();
-        for part in &frame.parts {
-            let mut pieces = self.clone().stream(part.clone(), Swap::NONE);
-            while let Some(piece) = pieces.next().await {
-                whole.extend_from_slice(&piece?);
-                if whole.len() as u64 > REALIGN_MAX {
-                    return Err(ReadError::Unprocessable("the 1-bit frame is larger than 32 MiB".into()));
+    /// The bytes of a frame as it is given out: fragments joined, little endian, from bit 0 on (PS3.5 8.1.1, WADO-030).
+    pub(crate) fn frame_stream(self, frame: Frame) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let convert = frame.convert();
+        let parts = stream::iter(frame.parts).flat_map(move |part| self.clone().stream(part, 1));
+        let Some(convert) = convert else { return parts.boxed() };
+        stream::try_unfold((parts.boxed(), Some(convert)), |(mut parts, convert)| async move {
+            let Some(mut convert) = convert else { return Ok(None) };
+            let mut out = Vec::with_capacity(READ as usize);
+            match parts.next().await {
+                Some(piece) => {
+                    convert.push(&piece?, &mut out);
+                    Ok(Some((Bytes::from(out), (parts, Some(convert)))))
+                }
+                None => {
+                    convert.finish(&mut out);
+                    Ok(Some((Bytes::from(out), (parts, None))))
                 }
             }
-        }
-        Ok(Bytes::from(imaging::frames::realign(&whole, frame.bit_shift, frame.bits)))
+        })
+        .boxed()
     }
 
     /// The data set in Explicit VR Little Endian, converted as it streams.
@@ -299,7 +261,7 @@ impl DataSet {
     /// The encoded data set as it was stored.
     pub(crate) fn stored_bytes(&self) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let length = self.record.length;
-        self.clone().stream(0..length, Swap::NONE)
+        self.clone().stream(0..length, 1)
     }
 }
 

@@ -68,7 +68,9 @@ impl Archive {
     /// class that is not stored here.
     pub async fn receive(&self, who: &Principal, announced: Announced) -> Result<Incoming<'_>, StoreError> {
         who.scope_for(Action::Store)?;
-        if let Some(class) = announced.sop_class.as_ref().filter(|c| !self.shared.config.classes.accepts(c.as_str())) {
+        if let Some(class) =
+            announced.sop_class.as_ref().filter(|c| !self.shared.config.classes.accepts(c.as_str()))
+        {
             return Err(StoreError::Class(class.to_string()));
         }
         let receiving = self.shared.receiving.acquire().await.map_err(|_| closing())?;
@@ -162,11 +164,19 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
     let inserted = shared.index.insert(vec![row]).await?.pop();
     let outcome = match inserted {
         Some(Inserted::New(id)) => {
-            shared.placer.queue_new(id, sealed, &crate::place::key(&study, &series, &instance, &custodian, 1));
+            shared.placer.queue_new(
+                id,
+                sealed,
+                &crate::place::key(&study, &series, &instance, &custodian, 1),
+            );
             Outcome::New
         }
         Some(Inserted::NewVersion(id, version)) => {
-            shared.placer.queue_new(id, sealed, &crate::place::key(&study, &series, &instance, &custodian, version));
+            shared.placer.queue_new(
+                id,
+                sealed,
+                &crate::place::key(&study, &series, &instance, &custodian, version),
+            );
             Outcome::NewVersion(version)
         }
         Some(Inserted::Same(_)) => Outcome::Same,

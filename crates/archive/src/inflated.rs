@@ -14,8 +14,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use futures::stream::{self, BoxStream, StreamExt};
 use lru::LruCache;
 
-use crate::dataset::DataSet;
 use crate::ReadError;
+use crate::dataset::DataSet;
 
 /// Bytes inflated at a time.
 const PIECE: usize = 256 << 10;
@@ -77,7 +77,8 @@ impl Cache {
 
     async fn inflate(&self, data: &DataSet) -> Result<Inflated, ReadError> {
         let path = self.folder.join(format!("{}.inflated", self.made.fetch_add(1, Ordering::Relaxed)));
-        let mut file = File::options().read(true).write(true).create_new(true).open(&path).map_err(storage)?;
+        let mut file =
+            File::options().read(true).write(true).create_new(true).open(&path).map_err(storage)?;
         fs::remove_file(&path).map_err(storage)?;
         let mut pieces = stream(data.stored_bytes());
         let mut length = 0;
@@ -100,7 +101,9 @@ impl Inflated {
 
     pub(crate) async fn read(self: &Arc<Self>, range: Range<u64>) -> Result<Bytes, ReadError> {
         if range.end > self.length {
-            return Err(ReadError::Damaged("the inflated data set is shorter than its index row says".into()));
+            return Err(ReadError::Damaged(
+                "the inflated data set is shorter than its index row says".into(),
+            ));
         }
         let this = Arc::clone(self);
         tokio::task::spawn_blocking(move || {

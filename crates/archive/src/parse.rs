@@ -23,7 +23,10 @@ pub(crate) struct Parsed {
 
 impl Parser {
     pub(crate) fn new(syntax: Syntax, limits: Limits) -> Self {
-        Self { scanner: Scanner::new(syntax, limits), sinks: (JsonWriter::new(), LayoutRecorder::new(syntax)) }
+        Self {
+            scanner: Scanner::new(syntax, limits),
+            sinks: (JsonWriter::new(), LayoutRecorder::new(syntax)),
+        }
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), ScanError> {

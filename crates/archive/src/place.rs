@@ -149,7 +149,10 @@ async fn place_batch(queue: &Queue, blobs: &Blobs, index: &dyn Index) -> bool {
     match try_place(&batch, blobs, index).await {
         Ok(()) => true,
         Err(error) => {
-            tracing::error!(instances = batch.len(), "instances stay in the spool, placing goes on later: {error}");
+            tracing::error!(
+                instances = batch.len(),
+                "instances stay in the spool, placing goes on later: {error}"
+            );
             queue.give_back(batch);
             false
         }
@@ -168,7 +171,8 @@ async fn try_place(batch: &[Waiting], blobs: &Blobs, index: &dyn Index) -> Resul
         tracing::error!("an instance stays in the spool: {}", refused.why);
     }
     let refused: HashSet<usize> = unplaced.iter().map(|one| one.index).collect();
-    let batch: Vec<_> = batch.iter().enumerate().filter(|(i, _)| !refused.contains(i)).map(|(_, w)| w).collect();
+    let batch: Vec<_> =
+        batch.iter().enumerate().filter(|(i, _)| !refused.contains(i)).map(|(_, w)| w).collect();
     let placed = batch.iter().map(|w| (w.row, w.key.clone())).collect();
     index.set_placed(placed).await.map_err(|e| e.to_string())?;
     let names: Vec<_> = batch.iter().map(|w| w.spool.clone()).collect();

@@ -92,7 +92,8 @@ async fn restore(
             (Err(why), row) => {
                 quarantine(blobs, &found.name, &why, recovered)?;
                 // An unplaced row that points at this file goes too: its flush never ended, so nobody was told of it.
-                if let Some(row) = row.as_ref().filter(|r| r.location == Location::Spool(found.name.clone())) {
+                if let Some(row) = row.as_ref().filter(|r| r.location == Location::Spool(found.name.clone()))
+                {
                     index.remove_unplaced(row.row).await?;
                 }
             }

@@ -7,12 +7,13 @@ use dicomweb::json::BulkTable;
 use futures::stream::BoxStream;
 use imaging::frames::PixelLayout;
 use index::{Cursor, InstanceDetail, InstanceRecord, Target};
+use model::recode::word_size;
 use model::transfer_syntax::{self, Syntax};
 use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
 
 use bytes::Bytes;
 
-use crate::dataset::{DataSet, Swap};
+use crate::dataset::{DataSet, words_to_turn};
 use crate::{Archive, ReadError, Shared, work};
 
 /// Records or metadata rows read from the index at a time: about 1 KiB each for records, 3 KiB for metadata.
@@ -79,13 +80,13 @@ pub struct BulkItem {
     /// The value's place and the data set it lies in.
     source: DataSet,
     start: u64,
-    swap: Swap,
+    word: u8,
 }
 
 impl BulkItem {
     /// The bytes of `range` within the value, verified; the range must lie inside it.
     pub fn stream(&self, range: std::ops::Range<u64>) -> BoxStream<'static, Result<Bytes, ReadError>> {
-        self.source.clone().stream(self.start + range.start..self.start + range.end, self.swap)
+        self.source.clone().stream(self.start + range.start..self.start + range.end, self.word)
     }
 }
 
@@ -120,7 +121,8 @@ impl Archive {
     /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Denied`].
     pub async fn metadata(&self, who: &Principal, target: Target) -> Result<Metadata, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
-        let mut metadata = Metadata { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
+        let mut metadata =
+            Metadata { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
         let first = metadata.next_page().await?;
         if first.is_empty() {
             return Err(ReadError::NotFound(level_name(&metadata.target)));
@@ -134,7 +136,12 @@ impl Archive {
     /// # Errors
     /// [`ReadError::NotFound`] for an unknown instance or a frame beyond its count; [`ReadError::Unprocessable`] when
     /// the frame's bytes are not there.
-    pub async fn frames(&self, who: &Principal, target: &Target, numbers: &[u32]) -> Result<Frames, ReadError> {
+    pub async fn frames(
+        &self,
+        who: &Principal,
+        target: &Target,
+        numbers: &[u32],
+    ) -> Result<Frames, ReadError> {
         let detail = self.detail(who, target).await?;
         let syntax = stored_syntax(&detail.record)?;
         if detail.pixels.is_empty() {
@@ -147,13 +154,12 @@ impl Archive {
             .collect::<Result<Vec<_>, _>>()?;
         let record = detail.record;
         let source = self.open_instance(record.clone()).await?.flat().await?;
-        let swap = Swap::for_pixels(syntax, &layout);
         let frames = wanted
             .into_iter()
             .map(|(number, frame)| FrameItem {
                 number,
                 length: frame.length,
-                stream: source.clone().frame_stream(frame, swap),
+                stream: source.clone().frame_stream(frame),
             })
             .collect();
         Ok(Frames { record, syntax, frames })
@@ -170,8 +176,8 @@ impl Archive {
         let bulk = table.find(path).ok_or(ReadError::NotFound("bulk data"))?;
         let (vr, start, length) = (bulk.vr, bulk.offset, bulk.length);
         let source = self.open_instance(detail.record.clone()).await?.flat().await?;
-        let swap = Swap::for_value(syntax, vr);
-        Ok(BulkItem { record: detail.record, vr, length, source, start, swap })
+        let word = words_to_turn(syntax, word_size(bulk.stored_vr));
+        Ok(BulkItem { record: detail.record, vr, length, source, start, word })
     }
 
     async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
@@ -219,15 +225,21 @@ impl Metadata {
         rows.into_iter()
             .map(|row| {
                 let json = work::unpack(&row.metadata)?;
-                Ok(MetadataItem { study: row.study, series: row.series, sop_instance: row.sop_instance, json })
+                Ok(MetadataItem {
+                    study: row.study,
+                    series: row.series,
+                    sop_instance: row.sop_instance,
+                    json,
+                })
             })
             .collect()
     }
 }
 
 pub(crate) fn stored_syntax(record: &InstanceRecord) -> Result<Syntax, ReadError> {
-    transfer_syntax::by_uid(&record.transfer_syntax)
-        .ok_or_else(|| ReadError::Storage(format!("the index names transfer syntax {}", record.transfer_syntax)))
+    transfer_syntax::by_uid(&record.transfer_syntax).ok_or_else(|| {
+        ReadError::Storage(format!("the index names transfer syntax {}", record.transfer_syntax))
+    })
 }
 
 fn level_name(target: &Target) -> &'static str {
@@ -239,9 +251,8 @@ fn level_name(target: &Target) -> &'static str {
 }
 
 fn frame_error(error: imaging::frames::FrameError) -> ReadError {
-    use imaging::frames::FrameError;
-    match error {
-        FrameError::NoSuchFrame { .. } | FrameError::NoPixelData => ReadError::NotFound("frame"),
-        other => ReadError::Unprocessable(other.to_string()),
+    match error.is_not_found() {
+        true => ReadError::NotFound("frame"),
+        false => ReadError::Unprocessable(error.to_string()),
     }
 }

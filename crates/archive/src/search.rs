@@ -74,13 +74,11 @@ const STUDY_KNOWN: &[u32] = &[0x0008_0201, 0x0008_1030, 0x0010_0021];
 /// Attributes that every series result has (PS3.18 Table 10.6.3-4).
 const SERIES_ALWAYS: &[(u32, &str)] = &[(0x0008_0060, "CS"), (0x0020_000E, "UI"), (0x0020_0011, "IS")];
 /// Attributes that series results have when known.
-const SERIES_KNOWN: &[u32] =
-    &[0x0008_0201, 0x0008_103E, 0x0018_0015, 0x0040_0244, 0x0040_0245, 0x0040_0275];
+const SERIES_KNOWN: &[u32] = &[0x0008_0201, 0x0008_103E, 0x0018_0015, 0x0040_0244, 0x0040_0245, 0x0040_0275];
 /// Attributes that every instance result has (PS3.18 Table 10.6.3-5).
 const INSTANCE_ALWAYS: &[(u32, &str)] = &[(0x0008_0016, "UI"), (0x0008_0018, "UI"), (0x0020_0013, "IS")];
 /// Attributes that instance results have when known.
-const INSTANCE_KNOWN: &[u32] =
-    &[0x0008_0201, 0x0028_0008, 0x0028_0010, 0x0028_0011, 0x0028_0100];
+const INSTANCE_KNOWN: &[u32] = &[0x0008_0201, 0x0028_0008, 0x0028_0010, 0x0028_0011, 0x0028_0100];
 
 impl Archive {
     /// Finds studies, series or instances within what `who` may see.
@@ -223,8 +221,8 @@ impl Selection {
             }
         }
         out.put(0x0008_0056, texts("CS", ["ONLINE"]));
-        // 0x01 marks where the service's root goes.
-        out.put(0x0008_1190, texts("UR", [format!("\u{1}{url}").as_str()]));
+        // 0x01 marks where the service's root goes. The path is of UIDs: nothing in it to escape.
+        out.put(0x0008_1190, format!("{{\"vr\":\"UR\",\"Value\":[\"\u{1}{url}\"]}}").into_bytes());
         Ok(SearchResult { json: out.finish() })
     }
 
@@ -277,8 +275,7 @@ fn is_bulk(raw: &[u8]) -> bool {
 }
 
 fn texts<'a>(vr: &str, values: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
-    // Only UIDs, defined terms and paths of ours come here: nothing to escape but the marker, which is no JSON text.
-    let values: Vec<String> = values.into_iter().map(|v| format!("\"{v}\"")).collect();
+    let values: Vec<String> = values.into_iter().map(|v| serde_json::Value::from(v).to_string()).collect();
     if values.is_empty() {
         return format!(r#"{{"vr":"{vr}"}}"#).into_bytes();
     }

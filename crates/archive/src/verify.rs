@@ -74,7 +74,8 @@ impl Archive {
             let Some(last) = page.last() else { break };
             after = Some(last.row);
             for record in page {
-                let what = format!("{}/{}/{} v{}", record.study, record.series, record.sop_instance, record.version);
+                let what =
+                    format!("{}/{}/{} v{}", record.study, record.series, record.sop_instance, record.version);
                 match self.reread(record).await {
                     Ok(bytes) => {
                         report.sound += 1;
@@ -133,7 +134,10 @@ impl Archive {
                 continue;
             };
             if self.shared.index.by_sequence(sequence).await?.is_none() {
-                report.add(format!("studies/{key}"), "the index has no row for it; `overread rebuild` would".into());
+                report.add(
+                    format!("studies/{key}"),
+                    "the index has no row for it; `overread rebuild` would".into(),
+                );
             }
             if !seen.insert(sequence) {
                 report.add(format!("studies/{key}"), "another file has the same sequence".into());

@@ -7,7 +7,7 @@ use access::Principal;
 use blob::{HEAD_LEN, Sealed, Summed};
 use bytes::Bytes;
 use index::{Location, NewInstance};
-use model::part10::{NewMeta, read_head, write_head};
+use model::part10::{HeadError, NewMeta, read_head, write_head};
 use model::transfer_syntax::{self, Syntax};
 
 use crate::columns::Columns;
@@ -86,19 +86,20 @@ impl Work {
                 self.stage = Stage::Body(body);
             }
             Stage::Head(held) => self.begin(held, parts)?,
-            Stage::Failed => return Err(StoreError::Storage("this instance has failed before".into())),
+            Stage::Failed => return Err(failed_before()),
         }
         Ok(())
     }
 
     /// Ends the data set, judges it and seals the file. The row is complete; the file is not flushed yet.
     pub(crate) fn finish(mut self, sequence: u64) -> Result<Ready, StoreError> {
-        if let Stage::Head(held) = &mut self.stage {
-            let held = std::mem::take(held);
-            self.recognise(held, true)?;
-        }
-        let Stage::Body(body) = self.stage else {
-            return Err(StoreError::Storage("this instance has failed before".into()));
+        let body = match self.stage {
+            Stage::Body(body) => body,
+            Stage::Head(ref mut held) => {
+                let held = Bytes::from(std::mem::take(held));
+                self.end_of_head(&held)?
+            }
+            Stage::Failed => return Err(failed_before()),
         };
         let Body { syntax, meta, parser, file } = *body;
         let parsed = parser.finish()?;
@@ -123,7 +124,8 @@ impl Work {
         })?;
         let location = Location::Spool(sealed.name());
         let kept = Kept { sequence, received_at, custodian, source, principal, location };
-        let summed = Summed { length: sealed.length(), digest: sealed.digest(), crcs: sealed.crcs().to_vec() };
+        let summed =
+            Summed { length: sealed.length(), digest: sealed.digest(), crcs: sealed.crcs().to_vec() };
         let row = row(parsed, columns, syntax, summed, kept);
         Ok(Ready { sealed, row })
     }
@@ -137,16 +139,21 @@ impl Work {
             return Ok(());
         }
         for (at, part) in parts.iter().enumerate() {
-            held.extend_from_slice(part);
-            self.recognise(held, false)?;
-            match std::mem::replace(&mut self.stage, Stage::Failed) {
-                Stage::Head(more) => held = more,
-                Stage::Body(mut body) => {
+            // Nearly always the first part holds the whole head, and nothing is copied.
+            let whole = match held.is_empty() {
+                true => part.clone(),
+                false => {
+                    held.extend_from_slice(part);
+                    Bytes::from(std::mem::take(&mut held))
+                }
+            };
+            match self.recognise(&whole, false)? {
+                None => held = Vec::from(whole),
+                Some(mut body) => {
                     self.take(&mut body, &parts[at + 1..])?;
                     self.stage = Stage::Body(body);
                     return Ok(());
                 }
-                Stage::Failed => return Ok(()),
             }
         }
         self.stage = Stage::Head(held);
@@ -154,30 +161,37 @@ impl Work {
     }
 
     /// Reads the head of a Part 10 file, if it is whole, and begins the body with what follows it.
-    fn recognise(&mut self, held: Vec<u8>, at_end: bool) -> Result<(), StoreError> {
-        if let Framing::DataSet(syntax) = self.announced.framing {
-            self.stage = Stage::Body(self.body(syntax, Named::default())?);
-            return Ok(());
-        }
-        let Some(head) = read_head(&held, at_end)? else {
-            self.stage = Stage::Head(held);
-            return Ok(());
-        };
+    fn recognise(&self, held: &Bytes, at_end: bool) -> Result<Option<Box<Body>>, StoreError> {
+        let Some(head) = read_head(held, at_end)? else { return Ok(None) };
         let syntax = transfer_syntax::by_uid(&head.syntax_uid).ok_or(StoreError::Syntax(head.syntax_uid))?;
-        let meta = head.meta.map(|m| Named { sop_class: m.sop_class, sop_instance: m.sop_instance }).unwrap_or_default();
+        let meta = head
+            .meta
+            .map(|m| Named { sop_class: m.sop_class, sop_instance: m.sop_instance })
+            .unwrap_or_default();
         if let Some(class) = meta.sop_class.as_ref().filter(|c| !self.shared.config.classes.accepts(c)) {
             return Err(StoreError::Class(class.clone()));
         }
         let mut body = self.body(syntax, meta)?;
-        let rest = Bytes::from(held).slice(head.data_offset..);
-        self.take(&mut body, &[rest])?;
-        self.stage = Stage::Body(body);
-        Ok(())
+        self.take(&mut body, &[held.slice(head.data_offset..)])?;
+        Ok(Some(body))
+    }
+
+    /// The stream ended before a body began: an empty data set, or a file with nothing behind its head.
+    fn end_of_head(&self, held: &Bytes) -> Result<Box<Body>, StoreError> {
+        match self.announced.framing {
+            Framing::DataSet(syntax) => self.body(syntax, Named::default()),
+            Framing::Part10 => self.recognise(held, true)?.ok_or(StoreError::Head(HeadError::NotDicom)),
+        }
     }
 
     fn body(&self, syntax: Syntax, meta: Named) -> Result<Box<Body>, StoreError> {
         let file = self.shared.blobs.create(syntax.uid.as_bytes())?;
-        Ok(Box::new(Body { syntax, meta, parser: Parser::new(syntax, self.shared.config.scan.clone()), file }))
+        Ok(Box::new(Body {
+            syntax,
+            meta,
+            parser: Parser::new(syntax, self.shared.config.scan.clone()),
+            file,
+        }))
     }
 
     /// Scans first: what cannot be understood is not written.
@@ -279,6 +293,10 @@ fn compare(columns: &Columns, meta: &Named, announced: &Announced) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+fn failed_before() -> StoreError {
+    StoreError::Storage("this instance has failed before".into())
 }
 
 fn now() -> i64 {

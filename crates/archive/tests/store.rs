@@ -13,7 +13,8 @@ async fn comes_back_as_it_was() {
     let bench = Bench::new().await;
     let slice = Instance::new(1, 1, 1);
     for piece in [1, 7, 1_000, usize::MAX] {
-        let slice = Instance { sop_instance: format!("{}.{}", slice.sop_instance, piece % 97), ..slice.clone() };
+        let slice =
+            Instance { sop_instance: format!("{}.{}", slice.sop_instance, piece % 97), ..slice.clone() };
         let stored = bench.store_as(announced(Framing::Part10), &slice.part10(), piece).await.unwrap();
         assert_eq!(stored.outcome(), Outcome::New);
         let back = bench.fetch(target(&slice), Form::AsStored).await.unwrap();
@@ -61,13 +62,15 @@ async fn what_is_refused_and_why() {
     let bench = Bench::new().await;
     let slice = Instance::new(1, 1, 1);
     let good = slice.data_set();
-    let no_study = DataSet::explicit().text(0x0008_0016, b"UI", slice.sop_class()).text(0x0008_0018, b"UI", "1.2");
+    let no_study =
+        DataSet::explicit().text(0x0008_0016, b"UI", slice.sop_class()).text(0x0008_0018, b"UI", "1.2");
     let path = DataSet::explicit()
         .text(0x0008_0016, b"UI", slice.sop_class())
         .text(0x0008_0018, b"UI", "../../etc/passwd")
         .text(0x0020_000D, b"UI", "1.2")
         .text(0x0020_000E, b"UI", "1.2.3");
-    let two = DataSet::explicit().text(0x0008_0016, b"UI", slice.sop_class()).text(0x0008_0018, b"UI", "1.2\\1.3");
+    let two =
+        DataSet::explicit().text(0x0008_0016, b"UI", slice.sop_class()).text(0x0008_0018, b"UI", "1.2\\1.3");
     let foreign = DataSet::explicit()
         .text(0x0008_0016, b"UI", "1.2.3.4.5")
         .text(0x0008_0018, b"UI", "1.2")
@@ -82,17 +85,32 @@ async fn what_is_refused_and_why() {
         ("a path for a UID", plain(), path.into_bytes(), CannotUnderstand),
         ("two UIDs", plain(), two.into_bytes(), CannotUnderstand),
         ("a class that is not stored", plain(), foreign.into_bytes(), Class),
-        ("another instance than announced: DIMSE-027", Announced { sop_instance: Some("1.9".parse().unwrap()), ..plain() }, good.clone(), Mismatch),
+        (
+            "another instance than announced: DIMSE-027",
+            Announced { sop_instance: Some("1.9".parse().unwrap()), ..plain() },
+            good.clone(),
+            Mismatch,
+        ),
         (
             "another class than announced",
             Announced { sop_class: Some("1.2.840.10008.5.1.4.1.1.4".parse().unwrap()), ..plain() },
             good.clone(),
             Mismatch,
         ),
-        ("another study: STOW-005", Announced { study: Some("1.9".parse().unwrap()), ..plain() }, good.clone(), OtherStudy),
+        (
+            "another study: STOW-005",
+            Announced { study: Some("1.9".parse().unwrap()), ..plain() },
+            good.clone(),
+            OtherStudy,
+        ),
         ("no Part 10", announced(Framing::Part10), b"<html>hello</html>".to_vec(), CannotUnderstand),
         ("unknown syntax: STOW-020", announced(Framing::Part10), slice.file("1.2.3.4", &good), Syntax),
-        ("meta names another instance: TS-024", announced(Framing::Part10), Instance::new(1, 1, 2).file("1.2.840.10008.1.2.1", &good), Mismatch),
+        (
+            "meta names another instance: TS-024",
+            announced(Framing::Part10),
+            Instance::new(1, 1, 2).file("1.2.840.10008.1.2.1", &good),
+            Mismatch,
+        ),
     ] {
         let refused = bench.store_as(command, &bytes, 500).await;
         assert_eq!(refused.map(|_| ()).map_err(|e| e.kind()), Err(expected), "{name}");
@@ -190,12 +208,16 @@ async fn rebuilt_from_files_it_answers_the_same() {
     assert!(left.is_empty());
     std::fs::remove_file(folder.path().join("overread.db")).unwrap();
     let index = support::open_index(&folder.path().join("overread.db"));
-    let report = archive::rebuild(&archive::Config::default(), &blobs, index.as_ref(), |_, _| {}).await.unwrap();
+    let report =
+        archive::rebuild(&archive::Config::default(), &blobs, index.as_ref(), |_, _| {}).await.unwrap();
     assert_eq!((report.instances, report.problems.len()), (5, 0));
     drop((blobs, index));
     let bench = Bench::open(folder).await;
     assert_eq!(support_answers(&bench.archive).await, before);
-    let v2 = bench.fetch(Target { version: Some(2), ..target(&Instance::new(1, 1, 1)) }, Form::AsStored).await.unwrap();
+    let v2 = bench
+        .fetch(Target { version: Some(2), ..target(&Instance::new(1, 1, 1)) }, Form::AsStored)
+        .await
+        .unwrap();
     assert_eq!(data_set(&v2), Instance { shade: 77, ..Instance::new(1, 1, 1) }.data_set());
 }
 
@@ -239,7 +261,8 @@ async fn implicit_big_and_deflated_leave_explicit() {
     for slice in [slice, other] {
         let back = bench.fetch(target(&slice), Form::ExplicitLe).await.unwrap();
         assert_eq!(data_set(&back), slice.data_set());
-        let frames = bench.archive.frames(&access::Principal::console(), &target(&slice), &[1]).await.unwrap();
+        let frames =
+            bench.archive.frames(&access::Principal::console(), &target(&slice), &[1]).await.unwrap();
         let frame = frames.frames.into_iter().next().unwrap();
         let bytes = support::collect(frame.stream).await.unwrap();
         assert!(slice.data_set().ends_with(&bytes) && bytes.len() == 512);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::Principal;
-use archive::{Announced, Archive, Config, Framing, Form, Recovered, StoreError, Stored, Target};
+use archive::{Announced, Archive, Config, Form, Framing, Recovered, StoreError, Stored, Target};
 use blob::Blobs;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -46,7 +46,12 @@ impl Bench {
         self.store_as(announced(Framing::Part10), file, 10_000).await
     }
 
-    pub async fn store_as(&self, announced: Announced, bytes: &[u8], piece: usize) -> Result<Stored, StoreError> {
+    pub async fn store_as(
+        &self,
+        announced: Announced,
+        bytes: &[u8],
+        piece: usize,
+    ) -> Result<Stored, StoreError> {
         let mut incoming = self.archive.receive(&Principal::console(), announced).await?;
         for part in bytes.chunks(piece) {
             incoming.write(Bytes::copy_from_slice(part)).await?;
