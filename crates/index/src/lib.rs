@@ -3,8 +3,10 @@
 //! [`Index`] is the port; [`SqliteIndex`] the embedded adapter. Every adapter passes the same contract suite
 //! (`tests/contract.rs`). This crate must not know blobs (their names are text to it) nor any protocol.
 
+mod sqlite;
 mod types;
 
+pub use sqlite::{Config, SqliteIndex};
 pub use types::*;
 
 use access::Scope;
@@ -33,13 +35,25 @@ pub trait Index: Send + Sync {
     async fn search(&self, scope: &Scope, search: &Search) -> Result<Hits, IndexError>;
 
     /// The current versions (or the one asked for) of the target's instances in stable order, after the cursor.
-    async fn instances(&self, scope: &Scope, target: &Target, after: Option<Cursor>, limit: u32) -> Result<Vec<InstanceRecord>, IndexError>;
+    async fn instances(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<InstanceRecord>, IndexError>;
 
     /// One instance with what frames and bulk data need; `target.instance` must be there.
     async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError>;
 
     /// The metadata of the target's instances in stable order, after the cursor.
-    async fn metadata(&self, scope: &Scope, target: &Target, after: Option<Cursor>, limit: u32) -> Result<Vec<MetadataRow>, IndexError>;
+    async fn metadata(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<MetadataRow>, IndexError>;
 
     /// `count` chunk sums from the chunk `first` on, 4 bytes little endian each.
     async fn chunk_sums(&self, row: RowId, first: u64, count: u64) -> Result<Vec<u8>, IndexError>;
@@ -61,7 +75,7 @@ pub trait Index: Send + Sync {
 }
 
 /// Why the index could not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
     /// No room on the disk.
     #[error("no space for the index: {0}")]
@@ -69,6 +83,10 @@ pub enum IndexError {
     /// The engine failed: disk, corruption, lock.
     #[error("the index failed: {0}")]
     Engine(String),
+    /// A flush to disk failed, so what was committed may be lost although it can be read. Every later write is refused:
+    /// only opening again, with recovery from the spool, tells what is there. A server ends its process.
+    #[error("the index could not be flushed: {0}")]
+    Flush(String),
     /// Made by a newer version of this program.
     #[error("the index has schema {found}, this program knows up to {known}")]
     Newer {

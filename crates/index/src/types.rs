@@ -136,9 +136,10 @@ pub struct Target {
     pub series: Option<SeriesUid>,
     /// The instance, when below a series.
     pub instance: Option<SopInstanceUid>,
-    /// This custodian's holding; else the first received of those in scope.
+    /// This custodian's holding; else the first received of those in scope that have the target.
     pub custodian: Option<CustodianId>,
-    /// This version; else the current one. Only meaningful with an instance.
+    /// This version, wherever its own data set says it belongs, under the path of any version; else the current one.
+    /// Only meaningful with an instance.
     pub version: Option<u32>,
 }
 
@@ -262,11 +263,28 @@ impl Attribute {
     pub fn level(self) -> Level {
         use Attribute::*;
         match self {
-            StudyDate | StudyTime | AccessionNumber | ModalitiesInStudy | ReferringPhysicianName | PatientName
-            | PatientId | IssuerOfPatientId | PatientBirthDate | PatientSex | StudyInstanceUid | StudyId
-            | StudyDescription | InstitutionName => Level::Study,
-            Modality | SeriesInstanceUid | SeriesNumber | SeriesDescription | BodyPartExamined
-            | PerformedProcedureStepStartDate | PerformedProcedureStepStartTime | ScheduledProcedureStepId
+            StudyDate
+            | StudyTime
+            | AccessionNumber
+            | ModalitiesInStudy
+            | ReferringPhysicianName
+            | PatientName
+            | PatientId
+            | IssuerOfPatientId
+            | PatientBirthDate
+            | PatientSex
+            | StudyInstanceUid
+            | StudyId
+            | StudyDescription
+            | InstitutionName => Level::Study,
+            Modality
+            | SeriesInstanceUid
+            | SeriesNumber
+            | SeriesDescription
+            | BodyPartExamined
+            | PerformedProcedureStepStartDate
+            | PerformedProcedureStepStartTime
+            | ScheduledProcedureStepId
             | RequestedProcedureId => Level::Series,
             SopClassUid | SopInstanceUid | InstanceNumber => Level::Instance,
         }
@@ -294,7 +312,8 @@ pub struct Search {
     pub with_metadata: bool,
 }
 
-/// The hits of a search, in a stable order: newest study date first, then by row; series by number; instances by number.
+/// The hits of a search, in a stable order: newest study date and time first, then the
+/// last received; series by number; instances by number.
 #[derive(Clone, Debug, Default)]
 pub struct Hits {
     /// At most [`Search::limit`].
@@ -329,6 +348,8 @@ pub struct StudyHit {
     pub series_count: u64,
     /// (0020,1208).
     pub instance_count: u64,
+    /// Instances of two patients arrived in it (another Patient ID, issuer or name than the first one's).
+    pub two_patients: bool,
 }
 
 /// A series' part of a hit.

@@ -1,0 +1,201 @@
+//! The embedded adapter: one SQLite file in WAL mode, one writer thread, a few read-only connections.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`writer`] | all that waits goes into one transaction; each caller is answered after its commit |
+//! | [`log`] | the write-ahead log moves into the file beside the writer |
+//! | [`readers`] | connections for reading, by turns, each call in one snapshot |
+//! | [`scope`] | the one place where a scope becomes SQL |
+//! | [`plan`] | from where a search walks |
+//! | [`filter`], [`moment`], [`key`] | matching rules, dates and looked-up values as SQL and numbers |
+//! | [`insert`], [`place`], [`search`], [`retrieve`], [`upkeep`] | the calls of the port |
+//! | [`schema`] | migrations and pragmas |
+
+mod config;
+mod error;
+mod filter;
+mod insert;
+mod key;
+mod log;
+mod moment;
+mod place;
+mod plan;
+mod readers;
+mod retrieve;
+mod schema;
+mod scope;
+mod search;
+mod sql;
+mod upkeep;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use access::Scope;
+use tokio::sync::{mpsc, oneshot};
+
+use self::readers::{Purpose, Readers};
+use self::writer::{Job, Writer};
+use crate::{
+    Cursor, Hits, Index, IndexError, Inserted, InstanceDetail, InstanceRecord, MetadataRow, NewInstance,
+    RowId, Search, Target, Totals,
+};
+
+pub use config::Config;
+
+/// The index in one SQLite file. Cheap to clone; the last clone's drop waits for what was queued.
+#[derive(Clone)]
+pub struct SqliteIndex {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    config: Config,
+    readers: Arc<Readers>,
+    jobs: Option<mpsc::Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl SqliteIndex {
+    /// Opens the file, makes it when it is not there, and brings its schema up. Blocking.
+    ///
+    /// # Errors
+    /// [`IndexError::Newer`] when a newer program made it, which leaves it untouched; [`IndexError::Engine`] when it
+    /// is no database of ours or cannot be read; [`IndexError::NoSpace`].
+    pub fn open(path: &Path, config: Config) -> Result<Self, IndexError> {
+        let conn = schema::writer(path, &config)?;
+        let readers = Arc::new(Readers::new(path.to_owned(), config.clone()));
+        let (jobs, queue) = mpsc::channel(config.queue.max(1));
+        let (log, log_thread) = log::start(path, &config, Arc::clone(&readers), jobs.downgrade())?;
+        let writer = Writer::new(conn, log)?;
+        let group = config.group.max(1);
+        let writer_thread = thread::Builder::new()
+            .name("index-writer".into())
+            .spawn(move || writer.run(queue, group))
+            .map_err(|error| IndexError::Engine(format!("no thread for the writer: {error}")))?;
+        let threads = vec![writer_thread, log_thread];
+        let inner = Inner { path: path.to_owned(), config, readers, jobs: Some(jobs), threads };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    async fn write<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, IndexError>>) -> Job,
+    ) -> Result<T, IndexError> {
+        let ended = || IndexError::Engine("the index's writer has ended".into());
+        let (answer, answered) = oneshot::channel();
+        let jobs = self.inner.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(job(answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    /// Runs long work on a connection of its own.
+    async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        let inner = Arc::clone(&self.inner);
+        let done = tokio::task::spawn_blocking(move || work(&schema::reader(&inner.path, &inner.config)?));
+        done.await.map_err(|error| IndexError::Engine(format!("a reader failed: {error}")))?
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The writer ends when nobody can send, and the log's thread when the writer has.
+        drop(self.jobs.take());
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the index ended in a panic");
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Index for SqliteIndex {
+    async fn insert(&self, instances: Vec<NewInstance>) -> Result<Vec<Inserted>, IndexError> {
+        self.write(|answer| Job::Insert(instances, answer)).await
+    }
+
+    async fn set_placed(&self, placed: Vec<(RowId, String)>) -> Result<(), IndexError> {
+        self.write(|answer| Job::SetPlaced(placed, answer)).await
+    }
+
+    async fn unplaced(&self, after: Option<RowId>, limit: u32) -> Result<Vec<InstanceRecord>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::unplaced(conn, after, limit)).await
+    }
+
+    async fn by_sequence(&self, sequence: u64) -> Result<Option<InstanceRecord>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::by_sequence(conn, sequence)).await
+    }
+
+    async fn remove_unplaced(&self, row: RowId) -> Result<(), IndexError> {
+        self.write(|answer| Job::RemoveUnplaced(row, answer)).await
+    }
+
+    async fn search(&self, scope: &Scope, search: &Search) -> Result<Hits, IndexError> {
+        let (scope, search) = (scope.clone(), search.clone());
+        self.inner.readers.read(Purpose::Search, move |conn| search::search(conn, &scope, &search)).await
+    }
+
+    async fn instances(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<InstanceRecord>, IndexError> {
+        let (scope, target) = (scope.clone(), target.clone());
+        let work = move |conn: &_| retrieve::instances(conn, &scope, &target, after, limit);
+        self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError> {
+        let (scope, target) = (scope.clone(), target.clone());
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::instance(conn, &scope, &target)).await
+    }
+
+    async fn metadata(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<MetadataRow>, IndexError> {
+        let (scope, target) = (scope.clone(), target.clone());
+        let work = move |conn: &_| retrieve::metadata(conn, &scope, &target, after, limit);
+        self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn chunk_sums(&self, row: RowId, first: u64, count: u64) -> Result<Vec<u8>, IndexError> {
+        self.inner
+            .readers
+            .read(Purpose::Lookup, move |conn| retrieve::chunk_sums(conn, row, first, count))
+            .await
+    }
+
+    async fn all(&self, after: Option<RowId>, limit: u32) -> Result<Vec<InstanceRecord>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::all(conn, after, limit)).await
+    }
+
+    async fn last_sequence(&self) -> Result<u64, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, retrieve::last_sequence).await
+    }
+
+    async fn totals(&self) -> Result<Totals, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, retrieve::totals).await
+    }
+
+    async fn check(&self) -> Result<Vec<String>, IndexError> {
+        self.apart(upkeep::check).await
+    }
+
+    async fn backup(&self, to: &Path) -> Result<(), IndexError> {
+        let to = to.to_owned();
+        self.apart(move |conn| upkeep::backup(conn, &to)).await
+    }
+}

@@ -1,0 +1,332 @@
+//! From where a search walks: the one choice that decides what it costs.
+//!
+//! SQLite's own planner knows neither how many studies have a name nor how many a principal may see, and its guesses
+//! change with its statistics. So the choice is made here, from counts that stop early, and the statement names its
+//! index. Whatever is chosen, the answer is the same.
+
+use model::matching::{Rule, glob_pattern};
+use rusqlite::Connection;
+
+use super::filter::{self, Moments};
+use super::key::Kind;
+use super::scope::Scoped;
+use super::sql::Sql;
+use crate::{Attribute, IndexError, Search};
+
+/// Where the studies come from.
+#[derive(Clone, Debug)]
+pub(super) enum Driver {
+    /// All in scope, newest first.
+    Newest,
+    /// The holdings of these custodians side by side, newest first.
+    Holdings(Vec<i64>),
+    /// Studies under one key, newest first.
+    Key(Kind, String),
+    /// Studies under the keys from one on and before another that fit a pattern; to be sorted.
+    Keys { kind: Kind, from: String, before: Option<String>, glob: String },
+    /// Studies whose numbers a query gives; to be sorted.
+    Studies(Sql),
+}
+
+/// A driver, and the filter that it already answers in full.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub driver: Driver,
+    pub answers: Option<usize>,
+}
+
+/// So few candidates cost less than thinking on.
+const FEW: i64 = 64;
+/// Candidates counted in the first round: some 0.2 ms for each driver.
+const FIRST_COUNT: i64 = 2_000;
+/// Candidates that are rather sorted than looked for along the newest: up to here a sort takes some 10 ms, and
+/// beyond it they are dense enough among a million studies.
+const SORTABLE: i64 = 50_000;
+/// Custodians whose holdings are walked side by side in one statement.
+const SIDE_BY_SIDE: usize = 16;
+
+/// Chooses the driver.
+pub(super) fn plan(
+    conn: &Connection,
+    scoped: &Scoped,
+    search: &Search,
+    moments: &Moments,
+) -> Result<Plan, IndexError> {
+    let mut candidates = candidates(search);
+    let base = Plan { driver: walk(scoped), answers: None };
+    match candidates.as_slice() {
+        [] => return Ok(base),
+        [only] if only.certain => return Ok(candidates.swap_remove(0).plan),
+        _ => {}
+    }
+    let mut best: Option<(i64, Plan)> = None;
+    let along = Candidate { plan: base, certain: false };
+    let walkable = moments.is_bounded() || matches!(along.plan.driver, Driver::Holdings(_));
+    for candidate in candidates.iter().chain(walkable.then_some(&along)) {
+        let count = candidate.count(conn, scoped, moments, FIRST_COUNT)?;
+        if best.as_ref().is_none_or(|(least, _)| count < *least) {
+            best = Some((count, candidate.plan.clone()));
+        }
+        if count <= FEW {
+            break;
+        }
+    }
+    if let Some((count, plan)) = best
+        && count < FIRST_COUNT
+    {
+        return Ok(plan);
+    }
+    // Each has many. A walk in the right order stops at the end of the page.
+    if let Some(ordered) = candidates.iter().find(|c| matches!(c.plan.driver, Driver::Key(..))) {
+        return Ok(ordered.plan.clone());
+    }
+    for candidate in &candidates {
+        let inner = matches!(&candidate.plan.driver, Driver::Keys { from, .. } if from.is_empty());
+        if inner || candidate.count(conn, scoped, moments, SORTABLE)? < SORTABLE {
+            return Ok(candidate.plan.clone());
+        }
+    }
+    Ok(along.plan)
+}
+
+fn walk(scoped: &Scoped) -> Driver {
+    match scoped.few(SIDE_BY_SIDE) {
+        Some(custodians) => Driver::Holdings(custodians.to_vec()),
+        None => Driver::Newest,
+    }
+}
+
+struct Candidate {
+    plan: Plan,
+    /// It names few studies by its nature: no need to count.
+    certain: bool,
+}
+
+impl Candidate {
+    /// How many studies it gives, up to `most`.
+    fn count(
+        &self,
+        conn: &Connection,
+        scoped: &Scoped,
+        moments: &Moments,
+        most: i64,
+    ) -> Result<i64, IndexError> {
+        let mut sql = Sql::new("SELECT count(*) FROM (");
+        match &self.plan.driver {
+            Driver::Studies(studies) => {
+                sql.append(studies);
+            }
+            driver => {
+                sql.push("SELECT 1 FROM ");
+                driver.source(&mut sql);
+                sql.push(" WHERE ");
+                driver.condition(&mut sql, scoped, moments);
+            }
+        }
+        sql.push(" LIMIT ").bind(most).push(")");
+        Ok(sql.first(conn, |row| Ok(row.get(0)?))?.unwrap_or(0))
+    }
+}
+
+impl Driver {
+    /// The table that is walked.
+    pub(super) fn source(&self, sql: &mut Sql) {
+        sql.push(match self {
+            Driver::Newest => "study s INDEXED BY study_newest",
+            Driver::Holdings(_) => "study s INDEXED BY study_of_custodian",
+            Driver::Key(..) | Driver::Keys { .. } => "study_key k",
+            Driver::Studies(_) => "study s NOT INDEXED",
+        });
+    }
+
+    /// The condition that makes it the walk: of scope, moments and the driver's own values. Several holdings are one
+    /// condition here; a search that wants them in order asks for each by [`Driver::apart`].
+    pub(super) fn condition(&self, sql: &mut Sql, scoped: &Scoped, moments: &Moments) {
+        match self {
+            Driver::Newest => {
+                sql.push("s.visible = 1");
+            }
+            Driver::Holdings(custodians) => {
+                sql.push("s.visible = 1 AND s.custodian ");
+                match custodians.as_slice() {
+                    [one] => sql.push("= ").bind(*one),
+                    all => sql.push("IN ").list(all, ""),
+                };
+            }
+            Driver::Key(kind, value) => {
+                sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value = ").text(value);
+            }
+            Driver::Keys { kind, from, before, glob } => {
+                sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value >= ").text(from);
+                if let Some(before) = before {
+                    sql.push(" AND k.value < ").text(before);
+                }
+                sql.push(" AND k.value GLOB ").text(glob);
+            }
+            Driver::Studies(studies) => {
+                sql.push("s.id IN (").append(studies).push(") AND s.visible = 1");
+            }
+        }
+        let (custodian, moment) =
+            if self.by_key() { ("k.custodian", "k.moment") } else { ("s.custodian", "s.moment") };
+        sql.push(" AND ");
+        scoped.condition(sql, custodian);
+        moments.condition(sql, moment);
+    }
+
+    /// Whether the walk is along keys rather than studies.
+    pub(super) fn by_key(&self) -> bool {
+        matches!(self, Driver::Key(..) | Driver::Keys { .. })
+    }
+
+    /// Drivers whose walks are in order and together are this one's.
+    pub(super) fn apart(&self) -> Vec<Driver> {
+        match self {
+            Driver::Holdings(custodians) if custodians.len() > 1 => {
+                custodians.iter().map(|custodian| Driver::Holdings(vec![*custodian])).collect()
+            }
+            other => vec![other.clone()],
+        }
+    }
+}
+
+/// What the filters, and the path above them, offer to walk from.
+fn candidates(search: &Search) -> Vec<Candidate> {
+    let certain = |studies: Sql| Candidate {
+        plan: Plan { driver: Driver::Studies(studies), answers: None },
+        certain: true,
+    };
+    if let Some(study) = &search.study {
+        return vec![certain(by_uid("SELECT id FROM study WHERE ", &Rule::UidList(vec![study.uid()])))];
+    }
+    if let Some(series) = &search.series {
+        return vec![certain(by_uid("SELECT study FROM series WHERE ", &Rule::UidList(vec![series.uid()])))];
+    }
+    search
+        .filters
+        .iter()
+        .enumerate()
+        .filter(|(_, (_, rule))| !filter::is_universal(rule))
+        .filter_map(|(position, (attribute, rule))| candidate(position, *attribute, rule))
+        .collect()
+}
+
+fn candidate(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candidate> {
+    let studies = |sql: Sql, certain: bool| {
+        Some(Candidate { plan: Plan { driver: Driver::Studies(sql), answers: None }, certain })
+    };
+    let named = matches!(rule, Rule::Exact(_) | Rule::UidList(_));
+    match attribute {
+        Attribute::StudyInstanceUid if named => studies(by_uid("SELECT id FROM study WHERE ", rule), true),
+        Attribute::SeriesInstanceUid if named => {
+            studies(by_uid("SELECT study FROM series WHERE ", rule), true)
+        }
+        Attribute::SopInstanceUid if named => {
+            studies(by_uid("SELECT study FROM instance WHERE current = 1 AND ", rule), true)
+        }
+        Attribute::SopClassUid if named => {
+            let mut sql = Sql::new(
+                "SELECT e.study FROM series_class c CROSS JOIN series e ON e.id = c.series
+                 WHERE c.sop_class IN (SELECT id FROM term WHERE ",
+            );
+            filter::text(&mut sql, "text", rule);
+            sql.push(")");
+            studies(sql, false)
+        }
+        Attribute::ScheduledProcedureStepId => studies(by_request("step", rule)?, false),
+        Attribute::RequestedProcedureId => studies(by_request("requested", rule)?, false),
+        Attribute::PerformedProcedureStepStartDate if matches!(rule, Rule::Exact(_) | Rule::Range { .. }) => {
+            let mut sql = Sql::new(
+                "SELECT study FROM series INDEXED BY series_performed
+                 WHERE visible = 1 AND performed_date <> '' AND ",
+            );
+            filter::text(&mut sql, "performed_date", rule);
+            studies(sql, false)
+        }
+        _ => by_key(position, attribute, rule),
+    }
+}
+
+fn by_uid(query: &str, rule: &Rule) -> Sql {
+    let mut sql = Sql::new(query);
+    filter::text(&mut sql, "uid", rule);
+    sql
+}
+
+fn by_request(column: &str, rule: &Rule) -> Option<Sql> {
+    let mut sql =
+        Sql::new("SELECT e.study FROM series_request r CROSS JOIN series e ON e.id = r.series WHERE ");
+    let column = format!("r.{column}");
+    sql.push(&column).push(" <> '' AND ");
+    match rule {
+        Rule::Exact(value) if !value.is_empty() => filter::text(&mut sql, &column, rule),
+        Rule::Wildcard(pattern) => {
+            let (from, before) = prefix(pattern)?;
+            sql.push(&column).push(" >= ").text(&from);
+            if let Some(before) = before {
+                sql.push(" AND ").push(&column).push(" < ").text(&before);
+            }
+        }
+        _ => return None,
+    }
+    Some(sql)
+}
+
+fn by_key(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candidate> {
+    let kind = Kind::of(attribute)?;
+    let name = matches!(kind, Kind::PatientName | Kind::Referring);
+    let rule = if name { filter::folded(rule) } else { rule.clone() };
+    // A rule for several groups of a name is only answered by the study's row. Where it begins is known, though.
+    let (driver, whole) = match rule {
+        Rule::Exact(value) if name && value.contains('=') => {
+            let group = value.split('=').find(|group| !group.is_empty())?;
+            (Driver::Key(kind, group.to_owned()), false)
+        }
+        Rule::Exact(value) if !value.is_empty() => (Driver::Key(kind, value), true),
+        Rule::Wildcard(pattern) if name && pattern.contains('=') => return None,
+        Rule::Wildcard(pattern) => {
+            let (from, before) = prefix(&pattern).unwrap_or_default();
+            (Driver::Keys { kind, from, before, glob: glob_pattern(&pattern) }, true)
+        }
+        _ => return None,
+    };
+    let answers = (whole && attribute != Attribute::Modality).then_some(position);
+    Some(Candidate { plan: Plan { driver, answers }, certain: false })
+}
+
+/// The texts that begin as the pattern does: from the first on, and before the second, if there is an end. `None` when
+/// the pattern begins with a wildcard.
+fn prefix(pattern: &str) -> Option<(String, Option<String>)> {
+    let literal = pattern.split(['*', '?']).next().filter(|literal| !literal.is_empty())?;
+    let mut letters: Vec<char> = literal.chars().collect();
+    while let Some(last) = letters.pop() {
+        // UTF-8 orders as code points do; the surrogates between are no characters.
+        let next = char::from_u32(u32::from(last) + 1).or((last == '\u{D7FF}').then_some('\u{E000}'));
+        if let Some(next) = next {
+            letters.push(next);
+            return Some((literal.to_owned(), Some(letters.into_iter().collect())));
+        }
+    }
+    Some((literal.to_owned(), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes() {
+        let check = |pattern: &str, expected: Option<(&str, Option<&str>)>| {
+            let expected = expected.map(|(from, before)| (from.to_owned(), before.map(str::to_owned)));
+            assert_eq!(prefix(pattern), expected, "{pattern:?}");
+        };
+        check("smi*", Some(("smi", Some("smj"))));
+        check("s?i*", Some(("s", Some("t"))));
+        check("*smi", None);
+        check("?", None);
+        check("山*", Some(("山", Some("屲"))));
+        check("a\u{D7FF}*", Some(("a\u{D7FF}", Some("a\u{E000}"))));
+        check("a\u{10FFFF}*", Some(("a\u{10FFFF}", Some("b"))));
+        check("\u{10FFFF}*", Some(("\u{10FFFF}", None)));
+    }
+}

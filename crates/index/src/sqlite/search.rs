@@ -1,0 +1,246 @@
+//! Searching: first the numbers of what matches, in order, out of indexes; then what the page's hits hold.
+
+use access::{CustodianId, Scope};
+use rusqlite::{Connection, Row};
+
+use super::error::corrupt;
+use super::filter::{self, Moments};
+use super::plan::{Driver, Plan, plan};
+use super::scope::Scoped;
+use super::sql::Sql;
+use crate::{Hit, Hits, IndexError, InstanceHit, Level, Search, SeriesHit, StudyHit};
+
+/// Matches counted beyond a page.
+const BEYOND: u32 = 1_000;
+
+/// Finds what matches within the scope.
+pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Result<Hits, IndexError> {
+    let scoped = Scoped::of(conn, scope)?;
+    if scoped.is_nothing() {
+        return Ok(Hits::default());
+    }
+    let mut found = ids(conn, &scoped, search)?.rows(conn, |row| Ids::read(row, search.level))?;
+    let page = search.limit as usize;
+    let remaining = found.len().saturating_sub(page).try_into().unwrap_or(BEYOND);
+    found.truncate(page);
+    let mut reading = Reading { conn, search, last: None };
+    let hits = found.iter().map(|ids| reading.hit(ids)).collect::<Result<_, _>>()?;
+    Ok(Hits { hits, remaining })
+}
+
+/// The statement that gives the numbers of the page and of what is counted beyond it.
+fn ids(conn: &Connection, scoped: &Scoped, search: &Search) -> Result<Sql, IndexError> {
+    let moments = Moments::of(search);
+    let plan = plan(conn, scoped, search, &moments)?;
+    let mut sql = Sql::new("");
+    for (position, driver) in plan.driver.apart().iter().enumerate() {
+        if position > 0 {
+            sql.push(" UNION ALL ");
+        }
+        walk(&mut sql, driver, &plan, scoped, search, &moments);
+    }
+    sql.push(match search.level {
+        Level::Study => " ORDER BY 1 DESC, 2 DESC",
+        Level::Series => " ORDER BY 1 DESC, 2 DESC, 3, 4",
+        Level::Instance => " ORDER BY 1 DESC, 2 DESC, 3, 4, 5, 6",
+    });
+    let most = i64::from(search.limit) + i64::from(BEYOND);
+    sql.push(" LIMIT ").bind(most).push(" OFFSET ").bind(i64::try_from(search.offset).unwrap_or(i64::MAX));
+    Ok(sql)
+}
+
+fn walk(sql: &mut Sql, driver: &Driver, plan: &Plan, scoped: &Scoped, search: &Search, moments: &Moments) {
+    // What must match of the study itself, beside what the walk answers.
+    let mut of_study = Sql::new("");
+    if driver.by_key()
+        && let Some(study) = &search.study
+    {
+        of_study.push(" AND s.uid = ").text(study.as_str());
+    }
+    for (position, (attribute, rule)) in search.filters.iter().enumerate() {
+        if attribute.level() == Level::Study && !filter::is_universal(rule) && plan.answers != Some(position)
+        {
+            let mut condition = Sql::new("");
+            filter::study(&mut condition, *attribute, rule);
+            if !condition.is_empty() {
+                of_study.push(" AND ").append(&condition);
+            }
+        }
+    }
+    let (moment, study) = if driver.by_key() { ("k.moment", "k.study") } else { ("s.moment", "s.id") };
+    let several = matches!(driver, Driver::Keys { .. });
+    sql.push(if several { "SELECT DISTINCT " } else { "SELECT " }).push(moment).push(", ").push(study);
+    sql.push(match search.level {
+        Level::Study => " FROM ",
+        Level::Series => ", e.rank, e.id FROM ",
+        Level::Instance => ", e.rank, e.id, i.rank, i.id FROM ",
+    });
+    driver.source(sql);
+    if driver.by_key() && !of_study.is_empty() {
+        sql.push(" CROSS JOIN study s ON s.id = k.study");
+    }
+    if search.level >= Level::Series {
+        sql.push(" CROSS JOIN series e ON e.visible = 1 AND e.study = ").push(study);
+    }
+    if search.level == Level::Instance {
+        // By its UID an instance is found without walking through its series.
+        let plus = if names_instances(search) { "+" } else { "" };
+        sql.push(" CROSS JOIN instance i ON i.current = 1 AND ").push(plus).push("i.study = ").push(study);
+        sql.push(" AND ").push(plus).push("i.series = e.id");
+    }
+    sql.push(" WHERE ");
+    driver.condition(sql, scoped, moments);
+    sql.append(&of_study);
+    below_study(sql, search, study);
+}
+
+/// What must match of series and instances: of those that are returned, or of any within the ones returned.
+fn below_study(sql: &mut Sql, search: &Search, study: &str) {
+    let (mut of_series, mut of_instance) = (Sql::new(""), Sql::new(""));
+    if let Some(series) = &search.series {
+        of_series.push(" AND e.uid = ").text(series.as_str());
+    }
+    filter::requests(&mut of_series, &search.filters);
+    for (attribute, rule) in search.filters.iter().filter(|(_, rule)| !filter::is_universal(rule)) {
+        let (to, condition): (&mut Sql, fn(&mut Sql, _, _)) = match attribute.level() {
+            Level::Study => continue,
+            Level::Series => (&mut of_series, filter::series),
+            Level::Instance => (&mut of_instance, filter::instance),
+        };
+        let mut one = Sql::new("");
+        condition(&mut one, *attribute, rule);
+        if !one.is_empty() {
+            to.push(" AND ").append(&one);
+        }
+    }
+    if !of_instance.is_empty() && search.level < Level::Instance {
+        let mut any = Sql::new(" AND EXISTS (SELECT 1 FROM instance i WHERE i.current = 1 AND i.study = ");
+        any.push(study).push(" AND i.series = e.id").append(&of_instance).push(")");
+        of_instance = any;
+    }
+    of_series.append(&of_instance);
+    if !of_series.is_empty() && search.level == Level::Study {
+        sql.push(" AND EXISTS (SELECT 1 FROM series e WHERE e.visible = 1 AND e.study = ").push(study);
+        sql.append(&of_series).push(")");
+    } else {
+        sql.append(&of_series);
+    }
+}
+
+fn names_instances(search: &Search) -> bool {
+    use model::matching::Rule;
+    search.filters.iter().any(|(attribute, rule)| {
+        *attribute == crate::Attribute::SopInstanceUid && matches!(rule, Rule::Exact(_) | Rule::UidList(_))
+    })
+}
+
+/// The numbers of one match.
+struct Ids {
+    study: i64,
+    series: Option<i64>,
+    instance: Option<i64>,
+}
+
+impl Ids {
+    fn read(row: &Row<'_>, level: Level) -> Result<Self, IndexError> {
+        Ok(Self {
+            study: row.get(1)?,
+            series: if level >= Level::Series { row.get(3)? } else { None },
+            instance: if level == Level::Instance { row.get(5)? } else { None },
+        })
+    }
+}
+
+/// Reads hits; the study of the one before is often the next one's.
+struct Reading<'a> {
+    conn: &'a Connection,
+    search: &'a Search,
+    last: Option<(i64, CustodianId, StudyHit)>,
+}
+
+impl Reading<'_> {
+    fn hit(&mut self, ids: &Ids) -> Result<Hit, IndexError> {
+        let (custodian, study) = self.study(ids.study)?;
+        let series = ids.series.map(|series| self.series(series)).transpose()?;
+        let instance = ids.instance.map(|instance| self.instance(instance)).transpose()?;
+        Ok(Hit { custodian, study, series, instance })
+    }
+
+    fn study(&mut self, id: i64) -> Result<(CustodianId, StudyHit), IndexError> {
+        if let Some((last, custodian, study)) = &self.last
+            && *last == id
+        {
+            return Ok((custodian.clone(), study.clone()));
+        }
+        let read = self
+            .conn
+            .prepare_cached(
+                "SELECT c.name, s.uid, a.attributes, s.modalities, s.series_count, s.instance_count, s.two_patients
+                 FROM study s CROSS JOIN study_answer a ON a.study = s.id
+                 CROSS JOIN custodian c ON c.id = s.custodian WHERE s.id = ?1",
+            )?
+            .query_row([id], |row| {
+                let modalities = row.get_ref(3)?.as_str()?;
+                let study = StudyHit {
+                    uid: parsed(row, 1)?,
+                    attributes: row.get(2)?,
+                    modalities: modalities.split('\\').filter(|m| !m.is_empty()).map(str::to_owned).collect(),
+                    series_count: row.get::<_, i64>(4)?.unsigned_abs(),
+                    instance_count: row.get::<_, i64>(5)?.unsigned_abs(),
+                    two_patients: row.get(6)?,
+                };
+                Ok((parsed::<CustodianId>(row, 0)?, study))
+            })?;
+        if self.search.level > Level::Study {
+            self.last = Some((id, read.0.clone(), read.1.clone()));
+        }
+        Ok(read)
+    }
+
+    fn series(&self, id: i64) -> Result<SeriesHit, IndexError> {
+        let read = self
+            .conn
+            .prepare_cached(
+                "SELECT e.uid, a.attributes, e.instance_count
+                 FROM series e CROSS JOIN series_answer a ON a.series = e.id WHERE e.id = ?1",
+            )?
+            .query_row([id], |row| {
+                Ok(SeriesHit {
+                    uid: parsed(row, 0)?,
+                    attributes: row.get(1)?,
+                    instance_count: row.get::<_, i64>(2)?.unsigned_abs(),
+                })
+            })?;
+        Ok(read)
+    }
+
+    fn instance(&self, id: i64) -> Result<InstanceHit, IndexError> {
+        let query = if self.search.with_metadata {
+            "SELECT i.uid, d.attributes, t.text, d.metadata FROM instance i
+             CROSS JOIN document d ON d.instance = i.id CROSS JOIN term t ON t.id = i.transfer_syntax
+             WHERE i.id = ?1"
+        } else {
+            "SELECT i.uid, d.attributes, t.text, NULL FROM instance i
+             CROSS JOIN document d ON d.instance = i.id CROSS JOIN term t ON t.id = i.transfer_syntax
+             WHERE i.id = ?1"
+        };
+        let read = self.conn.prepare_cached(query)?.query_row([id], |row| {
+            Ok(InstanceHit {
+                uid: parsed(row, 0)?,
+                attributes: row.get(1)?,
+                transfer_syntax: row.get(2)?,
+                metadata: row.get(3)?,
+            })
+        })?;
+        Ok(read)
+    }
+}
+
+/// A text column that is a type of ours.
+pub(super) fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|_| {
+        let what = corrupt("a name that is none");
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(what))
+    })
+}

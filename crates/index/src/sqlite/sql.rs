@@ -1,0 +1,103 @@
+//! Building one statement: its text, and the values bound to it. No value ever becomes text.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use crate::IndexError;
+
+/// A statement with its bound values.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    /// Starts with this text.
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// Adds text written in this program.
+    pub(super) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Adds another statement's text and values.
+    pub(super) fn append(&mut self, other: &Sql) -> &mut Self {
+        self.text.push_str(&other.text);
+        self.values.extend_from_slice(&other.values);
+        self
+    }
+
+    /// Adds a place holder for this value.
+    pub(super) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        self.text.push('?');
+        self
+    }
+
+    /// Adds a place holder for this text.
+    pub(super) fn text(&mut self, value: &str) -> &mut Self {
+        self.bind(value.to_owned())
+    }
+
+    /// Adds a list to stand behind `IN`, one text for all lengths. No item may need escaping in JSON, as UIDs,
+    /// custodians' names and numbers do not.
+    pub(super) fn list<T: std::fmt::Display>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        quote: &str,
+    ) -> &mut Self {
+        let mut json = String::from("[");
+        for (position, item) in items.into_iter().enumerate() {
+            if position > 0 {
+                json.push(',');
+            }
+            json.push_str(quote);
+            json.push_str(&item.to_string());
+            json.push_str(quote);
+        }
+        json.push(']');
+        self.push("(SELECT value FROM json_each(").bind(json).push("))")
+    }
+
+    /// Whether nothing was added yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Every row, as `read` reads it.
+    pub(super) fn rows<T>(
+        &self,
+        conn: &Connection,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, IndexError>,
+    ) -> Result<Vec<T>, IndexError> {
+        let mut statement = conn.prepare_cached(&self.text)?;
+        let mut rows = statement.query(params_from_iter(self.values.iter()))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(read(row)?);
+        }
+        Ok(found)
+    }
+
+    /// The first row, if any.
+    pub(super) fn first<T>(
+        &self,
+        conn: &Connection,
+        read: impl FnOnce(&Row<'_>) -> Result<T, IndexError>,
+    ) -> Result<Option<T>, IndexError> {
+        let mut statement = conn.prepare_cached(&self.text)?;
+        let mut rows = statement.query(params_from_iter(self.values.iter()))?;
+        rows.next()?.map(read).transpose()
+    }
+
+    /// What `EXPLAIN QUERY PLAN` says, a line for each step.
+    #[cfg(test)]
+    pub(super) fn explain(&self, conn: &Connection) -> Result<Vec<String>, IndexError> {
+        let explain = Sql { text: format!("EXPLAIN QUERY PLAN {}", self.text), values: self.values.clone() };
+        explain.rows(conn, |row| Ok(row.get(3)?))
+    }
+}

@@ -1,0 +1,178 @@
+//! The one writer: a thread that owns the write connection and commits all that waits in one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::insert::{self, Known};
+use super::log::Log;
+use super::place;
+use crate::{IndexError, Inserted, NewInstance, RowId};
+
+type Answer<T> = oneshot::Sender<Result<T, IndexError>>;
+
+/// One call that writes.
+pub(super) enum Job {
+    Insert(Vec<NewInstance>, Answer<Vec<Inserted>>),
+    SetPlaced(Vec<(RowId, String)>, Answer<()>),
+    RemoveUnplaced(RowId, Answer<()>),
+    /// Nothing happened for a while: memory is given back.
+    Rest,
+}
+
+impl Job {
+    /// Whether its commit must be flushed. What recovery makes again from the spool need not be.
+    fn durable(&self) -> bool {
+        match self {
+            Job::Insert(..) | Job::Rest => false,
+            Job::SetPlaced(..) | Job::RemoveUnplaced(..) => true,
+        }
+    }
+}
+
+/// What of a commit survives a power cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Nothing until the next flush (`synchronous=NORMAL`).
+    Later,
+    /// All of it, and all earlier commits with it (`synchronous=FULL`).
+    Now,
+}
+
+/// Tells a caller what became of its job, once the commit is known.
+type Finish = Box<dyn FnOnce(Result<(), IndexError>)>;
+
+/// The writer's state, moved into its thread.
+pub(super) struct Writer {
+    conn: Connection,
+    known: Known,
+    flush: Flush,
+    log: Log,
+    log_pages: Arc<AtomicU32>,
+}
+
+impl Writer {
+    pub(super) fn new(mut conn: Connection, log: Log) -> Result<Self, IndexError> {
+        let log_pages = Arc::new(AtomicU32::new(0));
+        let pages = Arc::clone(&log_pages);
+        conn.wal_hook(Some(move |_: &mut _, length: i32| {
+            pages.store(length.unsigned_abs(), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self { conn, known: Known::default(), flush: Flush::Later, log, log_pages })
+    }
+
+    /// Works until every sender is gone and the queue is empty.
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>, group: usize) {
+        let mut batch = Vec::with_capacity(group);
+        while jobs.blocking_recv_many(&mut batch, group) > 0 {
+            self.commit(&mut batch);
+            self.log.committed(&self.conn, self.log_pages.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Runs the jobs in one transaction and answers each after its commit.
+    fn commit(&mut self, batch: &mut Vec<Job>) {
+        let flush = if batch.iter().any(Job::durable) { Flush::Now } else { Flush::Later };
+        let mut lost = self.begin(flush).err();
+        let finishes: Vec<Finish> = batch
+            .drain(..)
+            .map(|job| match job {
+                Job::Insert(new, to) => {
+                    answer(to, self.attempt(&mut lost, |conn, known| insert::insert(conn, known, &new)))
+                }
+                Job::SetPlaced(placed, to) => {
+                    answer(to, self.attempt(&mut lost, |conn, _| place::set_placed(conn, &placed)))
+                }
+                Job::RemoveUnplaced(row, to) => {
+                    answer(to, self.attempt(&mut lost, |conn, _| place::remove_unplaced(conn, row)))
+                }
+                Job::Rest => {
+                    let _ = self.conn.release_memory();
+                    Box::new(|_| ())
+                }
+            })
+            .collect();
+        let committed = self.end(lost);
+        for finish in finishes {
+            finish(committed.clone());
+        }
+    }
+
+    fn begin(&mut self, flush: Flush) -> Result<(), IndexError> {
+        if let Some(failure) = self.log.failure() {
+            return Err(failure);
+        }
+        if flush != self.flush {
+            let level = if flush == Flush::Now { "FULL" } else { "NORMAL" };
+            self.conn.pragma_update(None, "synchronous", level)?;
+            self.flush = flush;
+        }
+        Ok(run(&self.conn, "BEGIN IMMEDIATE")?)
+    }
+
+    /// One job in its savepoint, so that its failure is its own. `lost` is set once the engine has given the whole
+    /// transaction up: nothing may run then, it would commit by itself.
+    fn attempt<T>(
+        &mut self,
+        lost: &mut Option<IndexError>,
+        work: impl FnOnce(&Connection, &mut Known) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
+        if let Some(error) = lost {
+            return Err(error.clone());
+        }
+        let outcome = run(&self.conn, "SAVEPOINT job")
+            .map_err(IndexError::from)
+            .and_then(|()| work(&self.conn, &mut self.known));
+        let undone = match &outcome {
+            Ok(_) => run(&self.conn, "RELEASE job"),
+            Err(_) => {
+                self.known.forget();
+                run(&self.conn, "ROLLBACK TO job").and_then(|()| run(&self.conn, "RELEASE job"))
+            }
+        };
+        if undone.is_err() || self.conn.is_autocommit() {
+            let error = match (&outcome, undone) {
+                (Err(error), _) => error.clone(),
+                (Ok(_), Err(error)) => error.into(),
+                (Ok(_), Ok(())) => IndexError::Engine("the transaction ended early".into()),
+            };
+            *lost = Some(error.clone());
+            return Err(error);
+        }
+        outcome
+    }
+
+    /// Commits, or rolls back what is lost.
+    fn end(&mut self, lost: Option<IndexError>) -> Result<(), IndexError> {
+        let committed = match lost {
+            Some(error) => Err(error),
+            None => run(&self.conn, "COMMIT").map_err(IndexError::from),
+        };
+        let Err(error) = &committed else {
+            return Ok(());
+        };
+        self.known.forget();
+        if !self.conn.is_autocommit()
+            && let Err(error) = run(&self.conn, "ROLLBACK")
+        {
+            tracing::error!(%error, "the index could not roll back");
+        }
+        if matches!(error, IndexError::Flush(_)) {
+            self.log.fail(error.clone());
+        }
+        committed
+    }
+}
+
+/// What a caller gets: its own failure, or the commit's.
+fn answer<T: Send + 'static>(to: Answer<T>, outcome: Result<T, IndexError>) -> Finish {
+    // A caller that is gone needs no answer; its rows stay.
+    Box::new(move |committed| drop(to.send(committed.and(outcome))))
+}
+
+fn run(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(statement)?.execute([]).map(drop)
+}
