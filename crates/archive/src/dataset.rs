@@ -54,11 +54,6 @@ enum Source {
     Inflated(Arc<Inflated>),
 }
 
-/// Bytes of the words that must be turned so that a stored value leaves little endian; 1 when none.
-pub(crate) fn words_to_turn(stored: Syntax, word: u8) -> u8 {
-    if stored.encoding == Encoding::ExplicitBe { word } else { 1 }
-}
-
 impl DataSet {
     pub(crate) async fn open(shared: &Arc<Shared>, record: InstanceRecord) -> Result<Self, ReadError> {
         let place = match &record.location {

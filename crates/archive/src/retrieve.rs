@@ -7,13 +7,12 @@ use dicomweb::json::BulkTable;
 use futures::stream::BoxStream;
 use imaging::frames::PixelLayout;
 use index::{Cursor, InstanceDetail, InstanceRecord, Target};
-use model::recode::word_size;
 use model::transfer_syntax::{self, Syntax};
 use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
 
 use bytes::Bytes;
 
-use crate::dataset::{DataSet, words_to_turn};
+use crate::dataset::DataSet;
 use crate::{Archive, ReadError, Shared, work};
 
 /// Records or metadata rows read from the index at a time: about 1 KiB each for records, 3 KiB for metadata.
@@ -171,12 +170,11 @@ impl Archive {
     /// [`ReadError::NotFound`] for an unknown instance or path.
     pub async fn bulk(&self, who: &Principal, target: &Target, path: &str) -> Result<BulkItem, ReadError> {
         let detail = self.detail(who, target).await?;
-        let syntax = stored_syntax(&detail.record)?;
         let table = BulkTable::decode(&detail.bulk).map_err(|e| ReadError::Storage(e.to_string()))?;
         let bulk = table.find(path).ok_or(ReadError::NotFound("bulk data"))?;
         let (vr, start, length) = (bulk.vr, bulk.offset, bulk.length);
         let source = self.open_instance(detail.record.clone()).await?.flat().await?;
-        let word = words_to_turn(syntax, word_size(bulk.stored_vr));
+        let word = bulk.word;
         Ok(BulkItem { record: detail.record, vr, length, source, start, word })
     }
 

@@ -80,6 +80,8 @@ pub(super) fn backup(conn: &Connection, to: &Path) -> Result<(), IndexError> {
     // Made here, so that an existing file is refused and the copy is readable by its owner alone where the
     // program's umask says so.
     File::create_new(to).map_err(failed)?;
+    // The copy counts as a write of this connection; the database itself is open for reading only.
+    conn.pragma_update(None, "query_only", false)?;
     let copied = conn.execute("VACUUM INTO ?1", [name]).map_err(IndexError::from).and_then(|_| {
         File::open(to).and_then(|copy| copy.sync_all()).map_err(failed)?;
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
