@@ -28,7 +28,7 @@ pub struct NewMeta<'a> {
 ///
 /// With private information, `total` pads it with zeros so that the head has exactly this many bytes; it must be even.
 /// What does not fit makes the head longer, so the caller compares. All but the private information takes at most
-/// 500 bytes.
+/// 534 bytes.
 pub fn write_head(meta: &NewMeta<'_>, total: Option<usize>) -> Vec<u8> {
     let mut out = Vec::with_capacity(total.unwrap_or(512));
     out.resize(128, 0);

@@ -5,7 +5,7 @@ use super::parser::Parser;
 use super::{Limits, ScanError, Sink};
 use crate::transfer_syntax::{Encoding, Syntax};
 
-/// Reads one data set that is pushed in pieces of any size. See the [module](self).
+/// Reads one data set that is pushed in pieces of any size. See the [module](crate::scan).
 ///
 /// ```
 /// use model::scan::{Element, Limits, Scanner, Sink};
@@ -77,7 +77,7 @@ impl Scanner {
     /// # Errors
     /// Something is cut or open, or an earlier push failed.
     pub fn finish<S: Sink>(&mut self, sink: &mut S) -> Result<ScanSummary, ScanError> {
-        // Everything complete has been told already; the sink is here so that this stays free to change.
+        // What was complete has been told as it came.
         let _ = sink;
         if let Some(error) = &self.failed {
             return Err(error.clone());

@@ -4,8 +4,8 @@ use super::Element;
 
 /// Receives what the scanner finds, in the order of the bytes. Every method does nothing unless it is overridden.
 ///
-/// How the bytes were cut when they were pushed shows only in how [`Sink::bytes`] is cut. After an error no further
-/// event comes, and what is open stays open. Two sinks listen as a pair: `(A, B)`.
+/// How the bytes were cut when they were pushed shows only in how [`Sink::bytes`] is cut, and in how much comes before
+/// a damaged or overlong deflate stream is refused. After an error no further event comes, and what is open stays open. Two sinks listen as a pair: `(A, B)`.
 pub trait Sink {
     /// A whole value of at most [`super::Limits::held`] bytes, as encoded: padding and byte order are untouched.
     ///

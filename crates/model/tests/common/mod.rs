@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test uses some
 
 use model::scan::{Element, Sink};
-use model::{SeriesUid, SopClassUid, SopInstanceUid, StudyUid, Tag, UidError};
+use model::{SeriesUid, SopClassUid, SopInstanceUid, StudyUid, Tag, UidError, VR};
 
 /// The four UIDs without which nothing is stored.
 #[derive(Default)]
@@ -114,5 +114,80 @@ impl Sink for Digest {
 
     fn fragments_end(&mut self) {
         self.event("fragments end".into());
+    }
+}
+
+/// Every event as text; the chunks of one long value as one text.
+#[derive(Default)]
+pub struct Trace {
+    events: Vec<String>,
+    chunk: String,
+}
+
+impl Trace {
+    pub fn events(&self) -> String {
+        self.events.join(" | ")
+    }
+
+    fn header(element: &Element) -> String {
+        let Tag(group, number) = element.tag;
+        format!("{}:({group:04X},{number:04X}) {}", element.depth, element.vr)
+    }
+
+    fn place(element: &Element) -> String {
+        format!("{}@{}", element.length.unwrap_or(u32::MAX), element.offset)
+    }
+}
+
+impl Sink for Trace {
+    fn element(&mut self, element: &Element, value: &[u8]) {
+        let order = if element.big_endian { " big" } else { "" };
+        let implicit =
+            if element.depth > 0 && !element.explicit && element.vr == VR::CS { " implicit" } else { "" };
+        let (header, place) = (Trace::header(element), Trace::place(element));
+        self.events.push(format!("{header} {place}{order}{implicit} [{}]", value.len()));
+    }
+
+    fn long(&mut self, element: &Element) {
+        self.events.push(format!("{} long {}", Trace::header(element), Trace::place(element)));
+    }
+
+    fn bytes(&mut self, chunk: &[u8]) {
+        self.chunk.push_str(&String::from_utf8_lossy(chunk));
+    }
+
+    fn long_end(&mut self) {
+        if !self.chunk.is_empty() {
+            self.events.push(std::mem::take(&mut self.chunk));
+        }
+        self.events.push("long end".into());
+    }
+
+    fn sequence(&mut self, element: &Element) {
+        self.events.push(format!("{} sequence", Trace::header(element)));
+    }
+
+    fn item(&mut self, length: Option<u32>) {
+        self.events.push(format!("item {length:?}"));
+    }
+
+    fn item_end(&mut self) {
+        self.events.push("item end".into());
+    }
+
+    fn sequence_end(&mut self) {
+        self.events.push("sequence end".into());
+    }
+
+    fn fragments(&mut self, element: &Element) {
+        self.events.push(format!("{} fragments", Trace::header(element)));
+    }
+
+    fn fragment(&mut self, index: u32, offset: u64, length: u32) {
+        self.events.push(format!("fragment {index} {offset} {length}"));
+    }
+
+    fn fragments_end(&mut self) {
+        self.events.push("fragments end".into());
     }
 }
