@@ -92,7 +92,16 @@ impl SearchRequest {
             reader.read(&name, &value)?;
         }
         reader.check_creators()?;
-        let include = if reader.all { Include::All } else { Include::Fields(reader.fields) };
+        let include = match (reader.all, reader.fields) {
+            (false, fields) => Include::Fields(fields),
+            (true, fields) if fields.is_empty() => Include::All,
+            (true, _) => {
+                return Err(QueryError::Value {
+                    name: "includefield".to_owned(),
+                    problem: "is all, which leaves nothing for another includefield to add".to_owned(),
+                });
+            }
+        };
         Ok(Self {
             level,
             study,
@@ -253,15 +262,12 @@ fn is_creator(tag: Tag) -> bool {
     tag.group() % 2 == 1 && (0x10..=0xFF).contains(&tag.element())
 }
 
-/// A count of any length; one that does not fit is as large as can be.
 fn count(name: &str, value: &str) -> Result<u64, QueryError> {
-    if value.is_empty() || !value.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(QueryError::Value {
-            name: name.to_owned(),
-            problem: "is no number from 0 on".to_owned(),
-        });
-    }
-    Ok(value.parse().unwrap_or(u64::MAX))
+    let digits = value.bytes().all(|b| b.is_ascii_digit());
+    value.parse().ok().filter(|_| digits).ok_or_else(|| QueryError::Value {
+        name: name.to_owned(),
+        problem: "is no number from 0 to 18446744073709551615".to_owned(),
+    })
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, QueryError> {

@@ -105,10 +105,19 @@ fn qido_013_to_016_include_fields() {
         ("includefield=", ""),
         ("includefield=00101002.00100020", "00101002.00100020"),
         ("includefield=all", "all"),
-        ("includefield=all,00081030", "all"),
-        ("includefield=00081030&includefield=all", "all"),
+        ("includefield=all,all", "all"),
     ] {
         assert_eq!(fields(query), expected, "{query:?}");
+    }
+}
+
+#[test]
+fn qido_015_all_stands_alone() {
+    for query in ["includefield=all,00081030", "includefield=00081030&includefield=all"] {
+        refused(
+            query,
+            "the value of \"includefield\" is all, which leaves nothing for another includefield to add",
+        );
     }
 }
 
@@ -139,15 +148,18 @@ fn qido_036_pages() {
     for (query, limit, offset) in [
         ("limit=25&offset=50", Some(25), 50),
         ("limit=0", Some(0), 0),
-        ("limit=99999999999999999999999", Some(u32::MAX), 0),
-        ("offset=99999999999999999999999", None, u64::MAX),
+        ("limit=4294967296", Some(u32::MAX), 0),
+        ("limit=18446744073709551615", Some(u32::MAX), 0),
+        ("offset=18446744073709551615", None, u64::MAX),
     ] {
         let request = parse(query).expect(query);
         assert_eq!((request.limit, request.offset), (limit, offset), "{query:?}");
     }
-    for value in ["-1", "abc", "", "1.5", "+1", "%201", "0x1"] {
-        refused(&format!("limit={value}"), "the value of \"limit\" is no number from 0 on");
-        refused(&format!("offset={value}"), "the value of \"offset\" is no number from 0 on");
+    for value in ["-1", "abc", "", "1.5", "+1", "%201", "0x1", "18446744073709551616"] {
+        for name in ["limit", "offset"] {
+            let problem = "is no number from 0 to 18446744073709551615";
+            refused(&format!("{name}={value}"), &format!("the value of {name:?} {problem}"));
+        }
     }
 }
 
