@@ -54,6 +54,8 @@ pub struct Frames {
     pub record: InstanceRecord,
     /// As stored.
     pub syntax: Syntax,
+    /// How many frames the instance has; a video is one, its whole stream.
+    pub total: u32,
     /// The frames.
     pub frames: Vec<FrameItem>,
 }
@@ -76,6 +78,8 @@ pub struct BulkItem {
     pub vr: VR,
     /// Bytes.
     pub length: u64,
+    /// It is encapsulated pixel data, of which [`BulkItem::stream`] gives the items as they lie: ask for frames.
+    pub encapsulated: bool,
     /// The value's place and the data set it lies in.
     source: DataSet,
     start: u64,
@@ -151,6 +155,7 @@ impl Archive {
             .iter()
             .map(|&n| layout.frame(n).map(|frame| (n, frame)).map_err(frame_error))
             .collect::<Result<Vec<_>, _>>()?;
+        let total = if layout.is_video() { 1 } else { layout.frames() };
         let record = detail.record;
         let source = self.open_instance(record.clone()).await?.flat().await?;
         let frames = wanted
@@ -161,7 +166,7 @@ impl Archive {
                 stream: source.clone().frame_stream(frame),
             })
             .collect();
-        Ok(Frames { record, syntax, frames })
+        Ok(Frames { record, syntax, total, frames })
     }
 
     /// The value that a BulkDataURI of the metadata names: `path` is what follows `bulkdata/`.
@@ -174,8 +179,8 @@ impl Archive {
         let bulk = table.find(path).ok_or(ReadError::NotFound("bulk data"))?;
         let (vr, start, length) = (bulk.vr, bulk.offset, bulk.length);
         let source = self.open_instance(detail.record.clone()).await?.flat().await?;
-        let word = bulk.word;
-        Ok(BulkItem { record: detail.record, vr, length, source, start, word })
+        let (word, encapsulated) = (bulk.word, bulk.encapsulated);
+        Ok(BulkItem { record: detail.record, vr, length, encapsulated, source, start, word })
     }
 
     async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
