@@ -1,0 +1,52 @@
+//! The stylesheet and the mark, embedded. Their names carry a digest, so a browser may keep them for good.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use sha2::{Digest, Sha256};
+
+/// A file that pages link to.
+struct Asset {
+    name: String,
+    media_type: &'static str,
+    bytes: &'static [u8],
+}
+
+static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("overread", "css", "text/css; charset=utf-8", include_bytes!("../assets/overread.css")));
+static MARK: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../assets/mark.svg")));
+
+impl Asset {
+    fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Self { name: format!("{stem}.{short}.{extension}"), media_type, bytes }
+    }
+}
+
+/// The stylesheet's address.
+pub fn style() -> String {
+    format!("/assets/{}", STYLE.name)
+}
+
+/// The mark's address.
+pub fn mark() -> String {
+    format!("/assets/{}", MARK.name)
+}
+
+/// A file by its name.
+pub async fn serve(Path(file): Path<String>) -> Response {
+    let found = [&*STYLE, &*MARK].into_iter().find(|asset| asset.name == file);
+    match found {
+        None => StatusCode::NOT_FOUND.into_response(),
+        Some(asset) => {
+            let headers =
+                [(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
+            (headers, asset.bytes).into_response()
+        }
+    }
+}

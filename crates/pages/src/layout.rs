@@ -1,0 +1,151 @@
+//! What every page has: head, bar, main, foot.
+
+use access::Principal;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::assets;
+use crate::site::Site;
+
+/// Signs that pages use, drawn for 24 px.
+const SIGNS: &str = r#"<svg class="vh" aria-hidden="true" focusable="false">
+<symbol id="mark" viewBox="0 0 28 28"><circle cx="14" cy="17" r="8.5" fill="none" stroke="currentColor" stroke-width="3.2"/><path d="M6 4h16" stroke="currentColor" stroke-width="3.2" stroke-linecap="round"/></symbol>
+<symbol id="i-info" viewBox="0 0 24 24"><circle cx="12" cy="12" r="9"/><path d="M12 11v5M12 7.6v.2"/></symbol>
+<symbol id="i-warn" viewBox="0 0 24 24"><path d="M12 4 2.8 19.5h18.4zM12 10v4.5M12 17v.2"/></symbol>
+</svg>"#;
+
+/// How dense a page is set.
+#[derive(Clone, Copy)]
+pub enum Width {
+    /// One column of text, to read.
+    Reading,
+    /// The whole window, for lists.
+    Dense,
+}
+
+/// A page before it is put into its frame.
+pub struct Page<'a> {
+    /// Its title without our name. Never a patient's name: titles are kept in histories.
+    pub title: &'a str,
+    /// How dense it is set.
+    pub width: Width,
+    /// What `main` holds.
+    pub main: Markup,
+}
+
+impl Page<'_> {
+    /// The whole document.
+    pub fn respond(self, status: StatusCode, site: &Site, visitor: Option<&Principal>) -> Response {
+        let document = self.document(site, visitor).into_string();
+        (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], document).into_response()
+    }
+
+    fn document(self, site: &Site, visitor: Option<&Principal>) -> Markup {
+        let (body, main) = match self.width {
+            Width::Reading => ("reading", "column stack-l"),
+            Width::Dense => ("dense", "wide stack"),
+        };
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover";
+                    meta name="referrer" content="no-referrer";
+                    meta name="robots" content="noindex";
+                    title { (self.title) " – Overread" }
+                    link rel="icon" href=(assets::mark()) type="image/svg+xml";
+                    link rel="stylesheet" href=(assets::style());
+                }
+                body class=(body) {
+                    (PreEscaped(SIGNS))
+                    a class="skip" href="#main" { "Skip to main content" }
+                    (bar(self.title, site, visitor))
+                    main id="main" class=(main) { (self.main) }
+                    footer class="foot" {
+                        p { "Questions? Whoever runs this server finds the answers in docs/operations.md. Not a certified medical device." }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
+    let current = |name| (title == name).then_some("page");
+    html! {
+        header class="bar" {
+            a class="brand" href="/" { svg aria-hidden="true" { (PreEscaped(r##"<use href="#mark"/>"##)) } "Overread" }
+            @if let Some(visitor) = visitor {
+                nav aria-label="Pages" {
+                    ul {
+                        li { a href="/" aria-current=[current(crate::home::TITLE)] { "Server" } }
+                        li { a href="/studies" aria-current=[current(crate::studies::TITLE)] { "Studies" } }
+                    }
+                }
+                div class="bar-end" {
+                    span class="hide-s" { (visitor) }
+                    @if site.has_sessions() {
+                        form class="sign-out" method="post" action="/sign-out" { button class="btn quiet" { "Sign out" } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy)]
+pub enum Tone {
+    /// To know.
+    Info,
+    /// To mind.
+    Warn,
+    /// Something went wrong.
+    Bad,
+}
+
+/// A notice: a sign, words, and a colour last.
+pub fn notice(tone: Tone, words: Markup) -> Markup {
+    let (class, sign, role) = match tone {
+        Tone::Info => ("notice", "#i-info", None),
+        Tone::Warn => ("notice warn", "#i-warn", None),
+        Tone::Bad => ("notice bad", "#i-warn", Some("alert")),
+    };
+    html! {
+        div class=(class) role=[role] {
+            svg class="icon" aria-hidden="true" { use href=(sign) {} }
+            div { (words) }
+        }
+    }
+}
+
+/// The page for what is not there, or not within what the visitor may see: both look the same.
+pub fn not_found(site: &Site, visitor: &Principal) -> Response {
+    let main = html! {
+        h1 { "There is no such study here" }
+        p { "It may have another address, or lie outside what you may see." }
+        p { a class="btn" href="/studies" { "Back to the studies" } }
+    };
+    Page { title: "Error: not found", width: Width::Reading, main }.respond(
+        StatusCode::NOT_FOUND,
+        site,
+        Some(visitor),
+    )
+}
+
+/// The page for a store that does not answer.
+pub fn unavailable(site: &Site, visitor: Option<&Principal>) -> Response {
+    let main = html! {
+        h1 { "The archive does not answer" }
+        p { "Nothing is lost. Try again in a moment; when it stays so, the server's log says why." }
+        p { a class="btn" href="/" { "Back to the start" } }
+    };
+    Page { title: "Error: no answer", width: Width::Reading, main }.respond(
+        StatusCode::SERVICE_UNAVAILABLE,
+        site,
+        visitor,
+    )
+}

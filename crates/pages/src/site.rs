@@ -1,0 +1,79 @@
+//! What the pages need to know of the server that they belong to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use access::Principal;
+use archive::Archive;
+use http::HeaderMap;
+
+use crate::session::{self, Sessions};
+
+/// Recognises the holder of a token.
+pub type Authenticate = Arc<dyn Fn(&str) -> Option<Principal> + Send + Sync>;
+
+/// The server as its pages show it.
+pub struct Site {
+    pub(crate) archive: Archive,
+    pub(crate) about: About,
+    pub(crate) entry: Entry,
+    pub(crate) sessions: Sessions,
+}
+
+/// How people come in.
+#[derive(Clone)]
+pub enum Entry {
+    /// Whoever reaches the pages is let in as this principal: `--insecure-loopback`.
+    Open(Principal),
+    /// With a token, which a form takes once and a session stands for from then on.
+    Token {
+        /// Recognises the token.
+        authenticate: Authenticate,
+        /// Whether browsers reach the pages by HTTPS; the session's cookie is then bound to it.
+        https: bool,
+    },
+}
+
+/// What the home page tells.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The version of this program.
+    pub version: &'static str,
+    /// Our AE title.
+    pub aet: String,
+    /// Where the server listens.
+    pub listeners: Vec<Listener>,
+    /// The DICOMweb root as an absolute URL without a slash at its end.
+    pub dicomweb: String,
+    /// An AE title that may call from this machine, for the example.
+    pub calling: Option<String>,
+}
+
+/// One listener.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// What it speaks, in words: `DIMSE`, `DIMSE over TLS`, `HTTPS`.
+    pub speaks: &'static str,
+    /// Where.
+    pub address: SocketAddr,
+}
+
+impl Site {
+    /// A site without sessions yet.
+    pub fn new(archive: Archive, about: About, entry: Entry) -> Self {
+        Self { archive, about, entry, sessions: Sessions::default() }
+    }
+
+    /// Who asks; none for somebody who has not signed in.
+    pub(crate) fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
+        match &self.entry {
+            Entry::Open(principal) => Some(principal.clone()),
+            Entry::Token { https, .. } => self.sessions.find(session::id(headers, *https)?),
+        }
+    }
+
+    /// Whether a session can be ended.
+    pub(crate) fn has_sessions(&self) -> bool {
+        matches!(self.entry, Entry::Token { .. })
+    }
+}
