@@ -22,19 +22,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = words.next().ok_or("FOLDER SENDERS COUNT")?;
     let senders: u32 = words.next().ok_or("SENDERS")?.parse()?;
     let count: u32 = words.next().ok_or("COUNT")?.parse()?;
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?
-        .block_on(run(folder.as_ref(), senders, count))
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(run(
+        folder.as_ref(),
+        senders,
+        count,
+    ))
 }
 
 async fn run(folder: &std::path::Path, senders: u32, count: u32) -> Result<(), Box<dyn std::error::Error>> {
     let (blobs, left) = Blobs::open(folder, blob::Limits::default())?;
     let index = Arc::new(SqliteIndex::open(&folder.join("overread.db"), index::Config::default())?);
     let (archive, _) = Archive::open(Config::default(), blobs, left, index).await?;
-    let slices: Vec<Vec<Bytes>> =
-        (0..senders).map(|s| pieces(&Instance { size: 512, ..Instance::new(s, 1, 100_000) }.data_set())).collect();
+    let slices: Vec<Vec<Bytes>> = (0..senders)
+        .map(|s| pieces(&Instance { size: 512, ..Instance::new(s, 1, 100_000) }.data_set()))
+        .collect();
     let (before, start) = (cpu_seconds(), Instant::now());
     let mut tasks = tokio::task::JoinSet::new();
     for slice in slices {

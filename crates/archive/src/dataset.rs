@@ -221,7 +221,7 @@ impl DataSet {
 
     /// The data set in Explicit VR Little Endian, converted as it streams.
     fn recoded(self, stored: Syntax) -> BoxStream<'static, Result<Bytes, ReadError>> {
-        let limits = self.shared.config.scan.clone();
+        let limits = self.shared.config.scan;
         let instance = self.record.sop_instance;
         let converter = (Scanner::new(stored, limits), ToExplicitLe::new());
         stream::try_unfold((self.whole(), Some(converter)), move |(mut pieces, converter)| async move {

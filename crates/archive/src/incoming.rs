@@ -1,8 +1,8 @@
 //! An instance on its way in: bytes arrive, steps of them are hashed, scanned and written off the async threads, one
 //! flush makes them durable, one row makes them visible, and only then there is a [`Stored`].
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use access::{Action, Principal};
 use bytes::Bytes;
@@ -49,6 +49,25 @@ pub struct Incoming<'a> {
     stage: Stage,
     pending: Vec<Bytes>,
     pending_bytes: usize,
+    identity: Identity,
+}
+
+/// Which instance is being received, as soon as its file meta information or its data set says so. For the response
+/// about one that was refused; it can be asked after the [`Incoming`] has gone.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    found: Arc<OnceLock<(SopClassUid, SopInstanceUid)>>,
+}
+
+impl Identity {
+    /// SOP Class and SOP Instance, where they are known.
+    pub fn get(&self) -> Option<(SopClassUid, SopInstanceUid)> {
+        self.found.get().copied()
+    }
+
+    pub(crate) fn set(&self, sop_class: SopClassUid, sop_instance: SopInstanceUid) {
+        let _ = self.found.set((sop_class, sop_instance));
+    }
 }
 
 /// Who has the work: nobody, or the step that runs.
@@ -74,7 +93,11 @@ impl Archive {
             return Err(StoreError::Class(class.to_string()));
         }
         let receiving = self.shared.receiving.acquire().await.map_err(|_| closing())?;
-        let work = Work::new(&self.shared, who, announced);
+        let identity = Identity::default();
+        if let (Some(class), Some(instance)) = (announced.sop_class, announced.sop_instance) {
+            identity.set(class, instance);
+        }
+        let work = Work::new(&self.shared, who, announced, identity.clone());
         Ok(Incoming {
             shared: &self.shared,
             _receiving: receiving,
@@ -82,6 +105,7 @@ impl Archive {
             stage: Stage::Idle(Box::new(work)),
             pending: Vec::new(),
             pending_bytes: 0,
+            identity,
         })
     }
 
@@ -113,6 +137,11 @@ impl Incoming<'_> {
             Ok(work)
         }));
         Ok(())
+    }
+
+    /// Which instance it is, as far as that becomes known.
+    pub fn identity(&self) -> Identity {
+        self.identity.clone()
     }
 
     /// Ends the instance: what is left is written, the file flushed, the row committed.

@@ -34,7 +34,7 @@ pub use backup::BackupReport;
 pub use config::{Classes, Config};
 pub use dataset::{DataSet, Form, Part10};
 pub use error::{ReadError, ReadErrorKind, StoreError, StoreErrorKind};
-pub use incoming::{Announced, Framing, Incoming};
+pub use incoming::{Announced, Framing, Identity, Incoming};
 pub use index::{Cursor, InstanceRecord, Level, Target, Totals};
 pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;

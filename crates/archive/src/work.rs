@@ -9,11 +9,12 @@ use bytes::Bytes;
 use index::{Location, NewInstance};
 use model::part10::{HeadError, NewMeta, read_head, write_head};
 use model::transfer_syntax::{self, Syntax};
+use model::{SopClassUid, SopInstanceUid};
 
 use crate::columns::Columns;
 use crate::head::Origin;
 use crate::parse::{Parsed, Parser};
-use crate::{Announced, Framing, ReadError, Shared, StoreError};
+use crate::{Announced, Framing, Identity, ReadError, Shared, StoreError};
 
 /// A flushable file and the row that goes with it.
 pub(crate) struct Ready {
@@ -26,6 +27,7 @@ pub(crate) struct Work {
     shared: Arc<Shared>,
     announced: Announced,
     origin: From,
+    identity: Identity,
     stage: Stage,
 }
 
@@ -61,13 +63,18 @@ struct Named {
 }
 
 impl Work {
-    pub(crate) fn new(shared: &Arc<Shared>, who: &Principal, announced: Announced) -> Self {
+    pub(crate) fn new(
+        shared: &Arc<Shared>,
+        who: &Principal,
+        announced: Announced,
+        identity: Identity,
+    ) -> Self {
         let origin = From {
             custodian: who.custodian().clone(),
             principal: who.to_string(),
             source: announced.source.clone(),
         };
-        Self { shared: Arc::clone(shared), announced, origin, stage: Stage::Head(Vec::new()) }
+        Self { shared: Arc::clone(shared), announced, origin, identity, stage: Stage::Head(Vec::new()) }
     }
 
     /// Bytes of metadata made so far.
@@ -104,6 +111,7 @@ impl Work {
         let Body { syntax, meta, parser, file } = *body;
         let parsed = parser.finish()?;
         let columns = Columns::of(&parsed.json)?;
+        self.identity.set(columns.sop_class, columns.sop_instance);
         compare(&columns, &meta, &self.announced)?;
         if !self.shared.config.classes.accepts(columns.sop_class.as_str()) {
             return Err(StoreError::Class(columns.sop_class.to_string()));
@@ -163,11 +171,17 @@ impl Work {
     /// Reads the head of a Part 10 file, if it is whole, and begins the body with what follows it.
     fn recognise(&self, held: &Bytes, at_end: bool) -> Result<Option<Box<Body>>, StoreError> {
         let Some(head) = read_head(held, at_end)? else { return Ok(None) };
-        let syntax = transfer_syntax::by_uid(&head.syntax_uid).ok_or(StoreError::Syntax(head.syntax_uid))?;
         let meta = head
             .meta
             .map(|m| Named { sop_class: m.sop_class, sop_instance: m.sop_instance })
             .unwrap_or_default();
+        if let (Some(Ok(class)), Some(Ok(instance))) = (
+            meta.sop_class.as_deref().map(str::parse::<SopClassUid>),
+            meta.sop_instance.as_deref().map(str::parse::<SopInstanceUid>),
+        ) {
+            self.identity.set(class, instance);
+        }
+        let syntax = transfer_syntax::by_uid(&head.syntax_uid).ok_or(StoreError::Syntax(head.syntax_uid))?;
         if let Some(class) = meta.sop_class.as_ref().filter(|c| !self.shared.config.classes.accepts(c)) {
             return Err(StoreError::Class(class.clone()));
         }
@@ -186,12 +200,7 @@ impl Work {
 
     fn body(&self, syntax: Syntax, meta: Named) -> Result<Box<Body>, StoreError> {
         let file = self.shared.blobs.create(syntax.uid.as_bytes())?;
-        Ok(Box::new(Body {
-            syntax,
-            meta,
-            parser: Parser::new(syntax, self.shared.config.scan.clone()),
-            file,
-        }))
+        Ok(Box::new(Body { syntax, meta, parser: Parser::new(syntax, self.shared.config.scan), file }))
     }
 
     /// Scans first: what cannot be understood is not written.

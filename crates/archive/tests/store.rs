@@ -1,6 +1,8 @@
 //! What the archive promises about storing: success is proof, the same again is fine, other bytes are a version, and a
 //! crash between any two steps loses nothing that was answered.
 
+#![allow(clippy::unwrap_used)] // a test may
+
 mod support;
 
 use archive::{Announced, Form, Framing, Outcome, ReadErrorKind, StoreErrorKind, Target};

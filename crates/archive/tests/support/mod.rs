@@ -1,5 +1,5 @@
 //! An archive in a temporary folder, and short names for what the tests do with it.
-#![allow(dead_code, missing_docs)] // not every test file uses all of it
+#![allow(dead_code, missing_docs, clippy::unwrap_used)] // not every test file uses all of it
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
