@@ -1,6 +1,6 @@
 """The real binary, on loopback ports and a data folder of its own."""
 
-import http.client
+from http.client import HTTPConnection
 import json
 import os
 import re
@@ -119,8 +119,8 @@ class Server:
     def pid(self) -> int:
         return self.process.pid
 
-    def connection(self, timeout: float = 60) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(*self.http, timeout=timeout)
+    def connection(self, timeout: float = 60) -> HTTPConnection:
+        return HTTPConnection(*self.http, timeout=timeout)
 
     def request(self, method: str, path: str, body=None, headers: dict | None = None, timeout: float = 60) -> "Answer":
         """One request on a connection of its own. A path without leading slash is below the DICOMweb root."""
@@ -199,7 +199,7 @@ class Answer:
     def json(self):
         return json.loads(self.body)
 
-    def parts(self) -> list["Part"]:
+    def parts(self) -> list:
         """The parts of a multipart body, checked to be closed properly."""
         from .stow import split_multipart
         return split_multipart(self.type, self.body)
