@@ -46,7 +46,8 @@ pub trait Index: Send + Sync {
     /// One instance with what frames and bulk data need; `target.instance` must be there.
     async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError>;
 
-    /// The metadata of the target's instances in stable order, after the cursor.
+    /// The metadata of the target's instances in stable order, after the cursor. A page may end before `limit`, once
+    /// its rows hold 1 MiB; only an empty one is the end.
     async fn metadata(
         &self,
         scope: &Scope,

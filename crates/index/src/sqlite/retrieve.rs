@@ -37,6 +37,9 @@ pub(super) fn instances(
     sql.rows(conn, record)
 }
 
+/// Bytes of packed metadata after which a page ends early: a page of structure sets stays small.
+const METADATA_PAGE: usize = 1 << 20;
+
 /// The metadata of the target's instances after the cursor.
 pub(super) fn metadata(
     conn: &Connection,
@@ -53,7 +56,8 @@ pub(super) fn metadata(
     if !page(conn, &mut sql, scope, target, after, limit)? {
         return Ok(Vec::new());
     }
-    sql.rows(conn, |row| {
+    let mut bytes = 0;
+    let read = |row: &Row<'_>| {
         Ok(MetadataRow {
             cursor: cursor(row)?,
             study: parsed(row, 3)?,
@@ -61,6 +65,10 @@ pub(super) fn metadata(
             sop_instance: parsed(row, 5)?,
             metadata: row.get(6)?,
         })
+    };
+    sql.rows_until(conn, read, |row| {
+        bytes += row.metadata.len();
+        bytes >= METADATA_PAGE
     })
 }
 

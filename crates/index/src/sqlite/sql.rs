@@ -72,13 +72,28 @@ impl Sql {
     pub(super) fn rows<T>(
         &self,
         conn: &Connection,
+        read: impl FnMut(&Row<'_>) -> Result<T, IndexError>,
+    ) -> Result<Vec<T>, IndexError> {
+        self.rows_until(conn, read, |_| false)
+    }
+
+    /// The rows up to and with the first that `full` says is enough.
+    pub(super) fn rows_until<T>(
+        &self,
+        conn: &Connection,
         mut read: impl FnMut(&Row<'_>) -> Result<T, IndexError>,
+        mut full: impl FnMut(&T) -> bool,
     ) -> Result<Vec<T>, IndexError> {
         let mut statement = conn.prepare_cached(&self.text)?;
         let mut rows = statement.query(params_from_iter(self.values.iter()))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(read(row)?);
+            let one = read(row)?;
+            let enough = full(&one);
+            found.push(one);
+            if enough {
+                break;
+            }
         }
         Ok(found)
     }
