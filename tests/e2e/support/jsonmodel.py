@@ -1,7 +1,7 @@
 """The DICOM JSON model (PS3.18 Annex F) of a data set, checked against its bytes and against pydicom.
 
 Structure, binary values, numbers and default-repertoire text are held against the bytes as `elements.walk` sees them;
-text that depends on the character set is held against pydicom's own `to_json_dict`. What is normalised, and why:
+text that depends on the character set is held against pydicom's own `to_json_dict` (names: its components). What is normalised, and why:
 
 - padding and insignificant spaces go (F.1: values are not padded);
 - an empty value among others is `null`, pydicom writes `""` (F.2.5);
@@ -20,6 +20,7 @@ import warnings
 from decimal import Decimal, InvalidOperation
 
 import pydicom
+import pydicom.multival
 
 from .elements import Element
 
@@ -158,12 +159,21 @@ def expected(vr: str, raw: bytes, theirs, tag: int):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if vr == "PN":  # its to_json_dict fails on an empty name among others
+                names = theirs[tag].value
+                return [person(n) for n in (names if isinstance(names, pydicom.multival.MultiValue) else [names])]
             found = theirs[tag].to_json_dict(None, 0)
     except Exception:
         return None
     if "Value" not in found and found["vr"] not in (vr,):
         return None
     return [v or None for v in found.get("Value", [])]
+
+
+def person(name) -> dict | None:
+    """A pydicom name as the model has it."""
+    parts = {"Alphabetic": name.alphabetic, "Ideographic": name.ideographic, "Phonetic": name.phonetic} if name else {}
+    return {k: v for k, v in parts.items() if v} or None
 
 
 def same(vr: str, ours, want) -> bool:
