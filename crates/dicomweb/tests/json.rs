@@ -1,12 +1,15 @@
 //! The DICOM JSON model, from bytes: `check(data set, expected)`.
 
-use dicomweb::json::{JsonWriter, complete};
-use model::scan::{Limits, Scanner};
+use dicomweb::json::{BulkTable, JsonWriter, Limits, complete};
+use model::VR;
+use model::scan::{self, Scanner};
 use model::transfer_syntax::{EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Syntax};
 use testkit::DataSet;
 
-fn json_in(syntax: Syntax, data_set: DataSet) -> String {
-    let (mut scanner, mut writer) = (Scanner::new(syntax, Limits::default()), JsonWriter::new());
+/// The JSON with addresses put in, and the table, of a data set that comes in pieces.
+fn written(syntax: Syntax, limits: Limits, data_set: DataSet) -> (String, BulkTable) {
+    let (mut scanner, mut writer) =
+        (Scanner::new(syntax, scan::Limits::default()), JsonWriter::with_limits(limits));
     for piece in data_set.into_bytes().chunks(5) {
         scanner.push(piece, &mut writer).unwrap();
     }
@@ -15,8 +18,13 @@ fn json_in(syntax: Syntax, data_set: DataSet) -> String {
     let mut completed = Vec::new();
     complete(&json, "u", &mut completed);
     let text = String::from_utf8(completed).unwrap();
+    assert_eq!(text.matches("BulkDataURI").count(), bulk.iter().count());
+    (text, bulk)
+}
+
+fn json_in(syntax: Syntax, data_set: DataSet) -> String {
+    let (text, _) = written(syntax, Limits::default(), data_set);
     assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{text}");
-    assert_eq!(text.matches("BulkDataURI").count(), bulk.rows().len());
     text
 }
 
@@ -141,7 +149,7 @@ fn names_ascend_and_are_there_once() {
     // JSON-001
     check(
         set().text(0x0010_0020, b"LO", "b").text(0x0008_0060, b"CS", "CT").text(0x0010_0020, b"LO", "c"),
-        r#"{"00080060":{"vr":"CS","Value":["CT"]},"00100020":{"vr":"LO","Value":["b"]}}"#,
+        r#"{"00080060":{"vr":"CS","Value":["CT"]},"00100020":{"vr":"LO","Value":["c"]}}"#,
     );
     let item = set().us(0x0028_0011, 2).us(0x0028_0010, 1);
     check(
@@ -154,7 +162,7 @@ fn names_ascend_and_are_there_once() {
 fn what_is_left_out() {
     // JSON-011, WADO-033
     check(
-        set().put(0x0008_0000, b"UL", &[4, 0, 0, 0]).us(0x0028_0010, 1).put(0xFFFC_FFFC, b"OB", &[0, 0]),
+        set().put(0x0002_0010, b"UI", b"1\0").put(0x0008_0000, b"UL", &[4, 0, 0, 0]).us(0x0028_0010, 1),
         r#"{"00280010":{"vr":"US","Value":[1]}}"#,
     );
     check(
@@ -174,4 +182,135 @@ fn private_blocks_keep_their_creators() {
         ),
         r#"{"00090010":{"vr":"LO","Value":["A"]},"00090011":{"vr":"LO","Value":["B"]},"00091001":{"vr":"LO","Value":["x"]},"00091101":{"vr":"LO","Value":["y"]}}"#,
     );
+}
+
+#[test]
+fn values_at_the_limits() {
+    // 4 KiB of binary values are in the JSON, one byte more is not; text of 64 KiB is not.
+    let inline = |length: usize| json_in(EXPLICIT_LE, set().put(0x0029_1010, b"OB", &vec![0; length]));
+    assert!(inline(4_096).contains("InlineBinary"));
+    assert!(inline(4_098).contains(r#""vr":"OB","BulkDataURI":"u/bulkdata/00291010""#));
+    let text = |length: usize| {
+        json_in(IMPLICIT_LE, DataSet::implicit().text(0x0010_4000, b"LT", &"x".repeat(length)))
+    };
+    assert!(text(65_534).contains("\"Value\""));
+    assert!(text(65_536).contains(r#""vr":"LT","BulkDataURI""#));
+    // Names may not be BulkDataURIs: held ones are values, longer ones UN.
+    let name = |length: usize| {
+        json_in(IMPLICIT_LE, DataSet::implicit().text(0x0010_0010, b"PN", &"x".repeat(length)))
+    };
+    assert!(name(65_536).contains("Alphabetic"));
+    assert!(name(65_538).contains(r#""vr":"UN","BulkDataURI""#));
+}
+
+#[test]
+fn crowded_json_leaves_values_behind_uris() {
+    let limits = Limits { crowded: 3_000, ..Limits::default() };
+    let contour = |tag| set().text(tag, b"DS", &"1.5\\".repeat(400));
+    let mut data_set = set();
+    for tag in 0x3006_0050..0x3006_0054 {
+        data_set = data_set.sequence(tag - 0x40, &[contour(0x3006_0050)]);
+    }
+    let (json, bulk) = written(EXPLICIT_LE, limits, data_set.text(0x3006_0085, b"SH", "x"));
+    let paths: Vec<String> = bulk.iter().map(|bulk| bulk.path).collect();
+    assert_eq!(paths, ["30060012/0/30060050", "30060013/0/30060050"]);
+    assert!(json.ends_with(r#""30060085":{"vr":"SH","Value":["x"]}}"#));
+}
+
+#[test]
+fn full_writers_say_so_and_stop() {
+    let limits = Limits { total: 20_000, ..Limits::default() };
+    let mut writer = JsonWriter::with_limits(limits);
+    let mut scanner = Scanner::new(EXPLICIT_LE, scan::Limits::default());
+    let item = set().text(0x0040_A160, b"UT", &"x".repeat(9_000));
+    let data_set =
+        set().sequence(0x0040_A730, &[item.clone(), item.clone(), item.clone(), item]).us(0x0040_A731, 1);
+    scanner.push(&data_set.into_bytes(), &mut writer).unwrap();
+    scanner.finish(&mut writer).unwrap();
+    assert_eq!(writer.len(), usize::MAX);
+    let (json, _) = writer.finish();
+    assert!(json.len() < 30_000);
+    assert!(serde_json::from_slice::<serde_json::Value>(&json).is_ok());
+}
+
+#[test]
+fn numbers_that_json_cannot_hold() {
+    // JSON has no NaN; a number cut short is no number.
+    let floats = |values: [f32; 2]| values.map(f32::to_le_bytes).concat();
+    check(set().put(0x0018_9999, b"FL", &floats([0.1, 2.0])), r#"{"00189999":{"vr":"FL","Value":[0.1,2]}}"#);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        check(
+            set().put(0x0018_9999, b"FL", &floats([1.0, bad])),
+            r#"{"00189999":{"vr":"FL","BulkDataURI":"u/bulkdata/00189999"}}"#,
+        );
+    }
+    check(
+        set().put(0x0028_0010, b"US", &[1, 0, 2, 0, 3, 0, 4, 0]),
+        r#"{"00280010":{"vr":"US","Value":[1,2,3,4]}}"#,
+    );
+    check(
+        set().put(0x0018_9999, b"UL", &[1, 0, 0, 0, 9, 9]),
+        r#"{"00189999":{"vr":"UN","InlineBinary":"AQAAAAkJ"}}"#,
+    );
+}
+
+#[test]
+fn un_is_read_by_the_dictionary() {
+    check(set().put(0x0010_0020, b"UN", b"A "), r#"{"00100020":{"vr":"LO","Value":["A"]}}"#);
+    check(set().put(0x0028_0010, b"UN", &[2, 1]), r#"{"00280010":{"vr":"US","Value":[258]}}"#);
+    check(set().put(0x0009_0010, b"UN", b"ACME"), r#"{"00090010":{"vr":"LO","Value":["ACME"]}}"#);
+    check(set().put(0x0009_1010, b"UN", b"ACME"), r#"{"00091010":{"vr":"UN","InlineBinary":"QUNNRQ=="}}"#);
+    // VRs that depend on other elements, and sequences, stay UN.
+    check(set().put(0x0028_0106, b"UN", &[2, 1]), r#"{"00280106":{"vr":"UN","InlineBinary":"AgE="}}"#);
+    check(set().put(0x0008_1140, b"UN", &[2, 1]), r#"{"00081140":{"vr":"UN","InlineBinary":"AgE="}}"#);
+    // Its value is little endian in a big endian data set too (PS3.5 section 6.2.2).
+    let json = json_in(EXPLICIT_BE, DataSet::big_endian().put(0x0028_0010, b"UN", &[2, 1]));
+    assert_eq!(json, r#"{"00280010":{"vr":"US","Value":[258]}}"#);
+}
+
+#[test]
+fn bulk_rows_say_where_values_lie() {
+    let long = vec![7; 5_000];
+    let data_set = |set: DataSet| {
+        set.us(0x0028_0100, 32).put(0x0029_1010, b"OW", &long).put(0x7FE0_0010, b"OW", &[1, 2, 3, 4])
+    };
+    let (_, little) = written(EXPLICIT_LE, Limits::default(), data_set(set()));
+    let rows: Vec<_> =
+        little.iter().map(|bulk| (bulk.path, bulk.offset, bulk.length, bulk.vr, bulk.word)).collect();
+    assert_eq!(rows, [("00291010".into(), 22, 5_000, VR::OW, 1), ("7FE00010".into(), 5_034, 4, VR::OW, 1)]);
+    let (_, big) = written(EXPLICIT_BE, Limits::default(), data_set(DataSet::big_endian()));
+    assert_eq!(big.iter().map(|bulk| bulk.word).collect::<Vec<_>>(), [2, 4]);
+    let bytes = set().fragments(&[b"\xFF\xD8\xFF\xD9"]).into_bytes();
+    let (_, bulk) = written(EXPLICIT_LE, Limits::default(), set().fragments(&[b"\xFF\xD8\xFF\xD9"]));
+    let row = bulk.find("7FE00010").unwrap();
+    assert!(row.encapsulated);
+    // From behind the header to before the delimiter.
+    assert_eq!((row.offset, row.length), (12, bytes.len() as u64 - 12 - 8));
+}
+
+#[test]
+fn undecoded_text_is_told() {
+    let undecoded = |bytes: &[u8]| {
+        let mut writer = JsonWriter::new();
+        let mut scanner = Scanner::new(EXPLICIT_LE, scan::Limits::default());
+        scanner.push(&set().put(0x0010_0010, b"PN", bytes).into_bytes(), &mut writer).unwrap();
+        scanner.finish(&mut writer).unwrap();
+        (writer.has_undecoded_text(), String::from_utf8(writer.finish().0).unwrap())
+    };
+    assert_eq!(undecoded(b"Mu").0, false);
+    let (told, json) = undecoded(b"M\xFC");
+    assert!(told && json.contains("\"M\u{FFFD}\""));
+}
+
+#[test]
+fn nesting_as_deep_as_the_scanner_goes() {
+    let mut deep = set().put(0x5400_1010, b"OW", &vec![1; 5_000]);
+    for _ in 0..256 {
+        deep = set().sequence(0x0040_A730, &[deep]);
+    }
+    let (json, bulk) = written(EXPLICIT_LE, Limits::default(), deep);
+    let path = "0040A730/0/".repeat(256) + "54001010";
+    assert!(json.contains(&path));
+    let table = BulkTable::decode(&bulk.encode()).unwrap();
+    assert_eq!(table.find(&path).map(|bulk| bulk.length), Some(5_000));
 }

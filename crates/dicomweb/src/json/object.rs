@@ -3,11 +3,15 @@
 //! For objects that [`super::JsonWriter`] or [`Builder`] made: names of 8 hex digits, no white space. Anything else
 //! ends the walk early; nothing panics.
 
+use model::Tag;
+
+use super::number;
+
 /// The (tag, value) pairs of an object, in its order; each value is its raw JSON.
 pub fn pairs(object: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     let mut rest = object.strip_prefix(b"{").unwrap_or_default();
     std::iter::from_fn(move || {
-        let (tag, after) = name(rest.strip_prefix(b",").unwrap_or(rest))?;
+        let (tag, after) = take_name(rest.strip_prefix(b",").unwrap_or(rest))?;
         let length = value_length(after)?;
         let (value, tail) = after.split_at_checked(length)?;
         rest = tail;
@@ -15,8 +19,29 @@ pub fn pairs(object: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     })
 }
 
+/// The object with its members in ascending order; of several with one tag the last stays.
+pub(super) fn ordered(object: &[u8]) -> Vec<u8> {
+    let mut members: Vec<(u32, &[u8])> = pairs(object).collect();
+    members.sort_by_key(|(tag, _)| *tag);
+    let mut out = Builder::new();
+    for (at, (tag, value)) in members.iter().enumerate() {
+        if members.get(at + 1).is_none_or(|(next, _)| next != tag) {
+            out.raw(*tag, value);
+        }
+    }
+    out.finish()
+}
+
+/// Appends `"GGGGEEEE":`.
+pub(super) fn name(out: &mut Vec<u8>, tag: Tag) {
+    out.push(b'"');
+    number::hex(out, tag.group());
+    number::hex(out, tag.element());
+    out.extend_from_slice(b"\":");
+}
+
 /// `"GGGGEEEE":` at the start, and what follows it.
-fn name(bytes: &[u8]) -> Option<(u32, &[u8])> {
+fn take_name(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (digits, rest) = bytes.strip_prefix(b"\"")?.split_at_checked(8)?;
     let tag = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     Some((tag, rest.strip_prefix(b"\":")?))
@@ -78,7 +103,7 @@ impl Builder {
         if self.out.len() > 1 {
             self.out.push(b',');
         }
-        super::value::name(&mut self.out, tag);
+        name(&mut self.out, Tag((tag >> 16) as u16, tag as u16));
         self.out.extend_from_slice(value);
     }
 
@@ -105,6 +130,20 @@ mod tests {
                 out.raw(tag, value);
             }
             assert_eq!(String::from_utf8(out.finish()).unwrap(), object);
+        }
+    }
+
+    #[test]
+    fn json001_members_are_brought_into_order() {
+        for (object, expected) in [
+            ("{}", "{}"),
+            (
+                r#"{"00200013":{"vr":"IS"},"00080060":{"vr":"CS"},"00200010":{"vr":"SH","Value":["},{"]}}"#,
+                r#"{"00080060":{"vr":"CS"},"00200010":{"vr":"SH","Value":["},{"]},"00200013":{"vr":"IS"}}"#,
+            ),
+            (r#"{"00200013":{"a":1},"00200013":{"b":1},"00200013":{"c":1}}"#, r#"{"00200013":{"c":1}}"#),
+        ] {
+            assert_eq!(String::from_utf8(ordered(object.as_bytes())).unwrap(), expected);
         }
     }
 

@@ -1,35 +1,36 @@
 //! One data set as one JSON object, written while it streams by.
 
+use model::recode::{pixel_word_size, word_size};
 use model::scan::{Element, Sink};
 use model::text::CharacterSets;
 use model::{Tag, VR};
 
 use super::bulk::{Bulk, BulkTable};
 use super::complete::MARK;
-use super::value::{self, Shape};
-
-/// Binary values up to this many bytes are in the JSON, longer ones behind a URI.
-const INLINE: usize = 4_096;
+use super::value::{self, Form};
+use super::{Limits, number, object};
 
 const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
-const TRAILING_PADDING: Tag = Tag(0xFFFC, 0xFFFC);
+const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
 
-/// Writes DICOM JSON (PS3.18 F.2) as a listener of the scanner.
+/// Writes DICOM JSON (PS3.18 section F.2) as a listener of the scanner; [the module](super) says what becomes of what.
 ///
-/// Names ascend whatever the order of the data set; of two elements with one tag the first is written. Group lengths,
-/// trailing padding and group 0002 are left out; (0008,0005) becomes ISO_IR 192, since the JSON is UTF-8. Values that
-/// the scanner does not hold, pixel data, and binary values over 4 KiB become BulkDataURIs with rows in the
+/// Names ascend whatever the order of the data set. (0008,0005) becomes ISO_IR 192, since the JSON is UTF-8. Pixel data,
+/// values that the scanner does not hold, and those that [`Limits`] calls long become BulkDataURIs with rows in the
 /// [`BulkTable`]; a long value of a VR that may not be one is named as UN.
-///
-/// Memory: the JSON itself ([`JsonWriter::len`]), 16 bytes for each element of the open levels, and the table.
 #[derive(Debug)]
 pub struct JsonWriter {
+    limits: Limits,
     out: Vec<u8>,
     levels: Vec<Level>,
     path: String,
     bulk: BulkTable,
+    /// Encapsulated pixel data whose last fragment has not come.
+    fragments: Option<Bulk>,
     /// Sequences open inside one that is left out.
     muted: u32,
+    full: bool,
+    undecoded: bool,
 }
 
 /// An open data set: the whole one, or an item.
@@ -37,11 +38,11 @@ pub struct JsonWriter {
 struct Level {
     /// Where its `{` is.
     start: usize,
-    /// Its members and where each begins, in the order of the data set.
-    members: Vec<(u32, usize)>,
+    last: Option<Tag>,
     /// A member came that is not after the one before it.
     disordered: bool,
     sets: CharacterSets,
+    bits_allocated: u16,
     /// The sequence that is open in it.
     sequence: Option<Sequence>,
 }
@@ -49,8 +50,9 @@ struct Level {
 #[derive(Debug)]
 struct Sequence {
     items: u32,
-    /// Length of the path without the sequence's own part.
-    path: usize,
+    /// Lengths of the path without the sequence's own part, and with it.
+    outer: usize,
+    own: usize,
 }
 
 impl Default for JsonWriter {
@@ -60,27 +62,42 @@ impl Default for JsonWriter {
 }
 
 impl JsonWriter {
-    /// A writer with an empty object.
+    /// A writer with default limits.
     pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// A writer with an empty object.
+    pub fn with_limits(limits: Limits) -> Self {
         let mut writer = Self {
+            limits,
             out: Vec::with_capacity(8_192),
             levels: Vec::new(),
             path: String::new(),
             bulk: BulkTable::default(),
+            fragments: None,
             muted: 0,
+            full: false,
+            undecoded: false,
         };
         writer.open(CharacterSets::default());
         writer
     }
 
-    /// Bytes written so far.
+    /// Bytes of memory that the writer takes; `usize::MAX` when [`Limits::total`] was not enough, and then the object is
+    /// not whole.
     pub fn len(&self) -> usize {
-        self.out.len()
+        if self.full { usize::MAX } else { self.held() }
     }
 
-    /// Whether no element came yet.
+    /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
         self.out.len() <= 1
+    }
+
+    /// Whether some text could not be decoded by its character set: it has U+FFFD in its place.
+    pub fn has_undecoded_text(&self) -> bool {
+        self.undecoded
     }
 
     /// The object, and where the values lie that are not in it. Call it when the scanner has finished.
@@ -91,94 +108,143 @@ impl JsonWriter {
         (self.out, self.bulk)
     }
 
+    fn held(&self) -> usize {
+        self.out.len() + self.bulk.held() + self.levels.len() * size_of::<Level>()
+    }
+
     fn open(&mut self, sets: CharacterSets) {
         let start = self.out.len();
         self.out.push(b'{');
-        self.levels.push(Level { start, members: Vec::new(), disordered: false, sets, sequence: None });
+        self.levels.push(Level {
+            start,
+            last: None,
+            disordered: false,
+            sets,
+            bits_allocated: 0,
+            sequence: None,
+        });
     }
 
     fn close(&mut self) {
         let Some(level) = self.levels.pop() else { return };
-        if level.disordered {
-            order(&mut self.out, level.members);
-        }
         self.out.push(b'}');
+        if level.disordered {
+            let ordered = object::ordered(self.out.get(level.start..).unwrap_or_default());
+            self.out.truncate(level.start);
+            self.out.extend_from_slice(&ordered);
+        }
     }
 
     /// Begins a member: `,"GGGGEEEE":{"vr":"XX"`. `None` for what is left out.
-    fn member(&mut self, tag: Tag, vr: &str) -> Option<()> {
-        if self.muted > 0 || tag.1 == 0 || tag.0 <= 0x0002 || tag == TRAILING_PADDING {
+    fn member(&mut self, tag: Tag, vr: VR) -> Option<()> {
+        if self.muted > 0 || is_left_out(tag) {
             return None;
         }
-        let number = (u32::from(tag.0) << 16) | u32::from(tag.1);
-        let level = self.levels.last_mut()?;
-        if self.out.len() > level.start + 1 {
+        self.full |= self.held() > self.limits.total;
+        let level = self.levels.last_mut().filter(|_| !self.full)?;
+        if level.last.is_some() {
             self.out.push(b',');
         }
-        level.disordered |= level.members.last().is_some_and(|(before, _)| *before >= number);
-        level.members.push((number, self.out.len()));
-        value::name(&mut self.out, number);
+        level.disordered |= level.last.is_some_and(|last| last >= tag);
+        level.last = Some(tag);
+        object::name(&mut self.out, tag);
         self.out.extend_from_slice(b"{\"vr\":\"");
-        self.out.extend_from_slice(vr.as_bytes());
+        self.out.extend_from_slice(vr.to_string().as_bytes());
         self.out.push(b'"');
         Some(())
     }
 
-    /// A member whose value is behind a URI.
-    fn bulk(&mut self, e: &Element, length: u64, encapsulated: bool) {
-        let vr = if value::may_be_bulk(e.vr) { e.vr } else { VR::UN };
-        if self.member(e.tag, vr.to_string()).is_none() {
-            return;
-        }
-        let path = format!("{}{:04X}{:04X}", self.path, e.tag.0, e.tag.1);
+    /// A member whose value is behind a URI, and the row that says where. `None` for what is left out.
+    fn bulk(&mut self, element: &Element, length: u64) -> Option<Bulk> {
+        let vr = if value::may_be_bulk(element.vr) { element.vr } else { VR::UN };
+        self.member(element.tag, vr)?;
         self.out.extend_from_slice(b",\"BulkDataURI\":\"");
         self.out.push(MARK);
         self.out.extend_from_slice(b"bulkdata/");
-        self.out.extend_from_slice(path.as_bytes());
+        let start = self.out.len();
+        self.out.extend_from_slice(self.path.as_bytes());
+        number::hex(&mut self.out, element.tag.group());
+        number::hex(&mut self.out, element.tag.element());
+        let path = String::from_utf8_lossy(self.out.get(start..).unwrap_or_default()).into_owned();
         self.out.extend_from_slice(b"\"}");
-        self.bulk.push(Bulk { path, offset: e.offset, length, vr, stored_vr: e.vr, encapsulated });
+        let bits = self.levels.last().map_or(0, |level| level.bits_allocated);
+        let word = match element.tag {
+            _ if !element.big_endian => 1,
+            Tag(0x7FE0, 0x0010) => pixel_word_size(element.vr, bits),
+            _ => word_size(element.vr),
+        };
+        Some(Bulk { path, offset: element.offset, length, vr, word, encapsulated: false })
+    }
+
+    /// Whether this value goes behind a URI.
+    fn is_long(&self, element: &Element, bytes: &[u8]) -> bool {
+        let vr = element.vr;
+        let crowded = self.out.len() > self.limits.crowded && bytes.len() > Limits::CROWDED_VALUE;
+        let long = bytes.len() >= self.limits.whole || crowded;
+        (is_pixel_data(element.tag) && !bytes.is_empty())
+            || (value::form(vr) == Form::Inline && bytes.len() > self.limits.inline)
+            || (value::may_be_bulk(vr) && long)
+            || !value::is_finite(vr, element.big_endian, bytes)
     }
 }
 
 impl Sink for JsonWriter {
-    fn element(&mut self, e: &Element, bytes: &[u8]) {
-        let shape = value::shape(e.vr);
-        let is_pixels = e.tag.0 == 0x7FE0 && matches!(e.tag.1, 0x0008..=0x0010) && !bytes.is_empty();
-        if is_pixels || (shape == Shape::Inline && bytes.len() > INLINE) {
-            return self.bulk(e, bytes.len() as u64, false);
+    fn element(&mut self, element: &Element, bytes: &[u8]) {
+        let element = &value::understood(element, bytes.len() as u64);
+        if self.is_long(element, bytes) {
+            if let Some(bulk) = self.bulk(element, bytes.len() as u64) {
+                self.bulk.push(&bulk);
+            }
+            return;
         }
-        if self.member(e.tag, e.vr.to_string()).is_none() {
+        if self.member(element.tag, element.vr).is_none() {
             return;
         }
         let Some(level) = self.levels.last_mut() else { return };
-        let out = &mut self.out;
-        match shape {
-            _ if e.tag == CHARACTER_SET => {
+        let (vr, out) = (element.vr, &mut self.out);
+        let decoded = match (element.tag, value::form(vr)) {
+            (CHARACTER_SET, _) => {
                 level.sets = CharacterSets::parse(bytes);
                 out.extend_from_slice(b",\"Value\":[\"ISO_IR 192\"]");
+                true
             }
-            Shape::Text => value::texts(out, e.vr, &level.sets, bytes),
-            Shape::Decimal => value::decimals(out, e.vr, &level.sets, bytes),
-            Shape::Name => value::names(out, &level.sets, bytes),
-            Shape::Binary => value::numbers(out, e.vr, e.big_endian, bytes),
-            Shape::Inline => value::inline(out, e.vr, e.big_endian, bytes),
+            (_, Form::Text) => value::texts(out, vr, &level.sets, bytes),
+            (_, Form::Decimal) => value::decimals(out, vr, bytes),
+            (_, Form::Name) => value::names(out, &level.sets, bytes),
+            (tag, Form::Binary) => {
+                if let (BITS_ALLOCATED, true, &[a, b]) = (tag, element.big_endian, bytes) {
+                    level.bits_allocated = u16::from_be_bytes([a, b]);
+                }
+                value::numbers(out, vr, element.big_endian, bytes);
+                true
+            }
+            (_, Form::Inline) => {
+                value::inline(out, vr, element.big_endian, bytes);
+                true
+            }
+        };
+        self.undecoded |= !decoded;
+        self.out.push(b'}');
+    }
+
+    fn long(&mut self, element: &Element) {
+        let length = element.length.map_or(0, u64::from);
+        if let Some(bulk) = self.bulk(&value::understood(element, length), length) {
+            self.bulk.push(&bulk);
         }
-        out.push(b'}');
     }
 
-    fn long(&mut self, e: &Element) {
-        self.bulk(e, e.length.map(u64::from).unwrap_or(0), false);
-    }
-
-    fn sequence(&mut self, e: &Element) {
-        let path = self.path.len();
-        if self.member(e.tag, "SQ").is_none() {
+    fn sequence(&mut self, element: &Element) {
+        if self.member(element.tag, VR::SQ).is_none() {
             self.muted += 1;
             return;
         }
-        self.path.push_str(&format!("{:04X}{:04X}/", e.tag.0, e.tag.1));
+        let outer = self.path.len();
+        push_tag(&mut self.path, element.tag);
+        self.path.push('/');
+        let own = self.path.len();
         if let Some(level) = self.levels.last_mut() {
-            level.sequence = Some(Sequence { items: 0, path });
+            level.sequence = Some(Sequence { items: 0, outer, own });
         }
     }
 
@@ -189,9 +255,10 @@ impl Sink for JsonWriter {
         let Some(level) = self.levels.last_mut() else { return };
         let Some(sequence) = &mut level.sequence else { return };
         self.out.extend_from_slice(if sequence.items == 0 { b",\"Value\":[" } else { b"," });
-        self.path.push_str(&format!("{}/", sequence.items));
-        sequence.items += 1;
-        let sets = level.sets.clone();
+        self.path.push_str(&sequence.items.to_string());
+        self.path.push('/');
+        sequence.items = sequence.items.saturating_add(1);
+        let sets = level.sets;
         self.open(sets);
     }
 
@@ -200,10 +267,9 @@ impl Sink for JsonWriter {
             return;
         }
         self.close();
-        // Back to the sequence's own path: cut the item number.
-        let trimmed = self.path.trim_end_matches('/');
-        let end = trimmed.rfind('/').map_or(0, |at| at + 1);
-        self.path.truncate(end);
+        if let Some(sequence) = self.levels.last().and_then(|level| level.sequence.as_ref()) {
+            self.path.truncate(sequence.own);
+        }
     }
 
     fn sequence_end(&mut self) {
@@ -212,43 +278,41 @@ impl Sink for JsonWriter {
             return;
         }
         let Some(sequence) = self.levels.last_mut().and_then(|level| level.sequence.take()) else { return };
-        self.path.truncate(sequence.path);
+        self.path.truncate(sequence.outer);
         self.out.extend_from_slice(if sequence.items > 0 { b"]}" } else { b"}" });
     }
 
-    fn fragments(&mut self, e: &Element) {
-        let vr = VR::OB;
-        self.bulk(&Element { vr, ..*e }, 0, true);
+    fn fragments(&mut self, element: &Element) {
+        let bulk = self.bulk(&Element { vr: VR::OB, big_endian: false, ..*element }, 0);
+        self.fragments = bulk.map(|bulk| Bulk { encapsulated: true, ..bulk });
     }
 
     fn fragment(&mut self, _index: u32, offset: u64, length: u32) {
-        if self.muted > 0 {
-            return;
+        if let Some(bulk) = &mut self.fragments {
+            bulk.length = offset.saturating_add(u64::from(length)).saturating_sub(bulk.offset);
         }
-        if let Some(bulk) = self.bulk.last_mut().filter(|bulk| bulk.encapsulated) {
-            bulk.length = (offset + u64::from(length)).saturating_sub(bulk.offset);
+    }
+
+    fn fragments_end(&mut self) {
+        if let Some(bulk) = self.fragments.take() {
+            self.bulk.push(&bulk);
         }
     }
 }
 
-/// Brings the members of the last level, which begin where `members` says and reach to the end of `out`, into ascending
-/// order; of two with one tag the first stays.
-fn order(out: &mut Vec<u8>, mut members: Vec<(u32, usize)>) {
-    let Some(first) = members.first().map(|(_, at)| *at) else { return };
-    let tail = out.split_off(first.min(out.len()));
-    let mut ends: Vec<usize> = members.iter().skip(1).map(|(_, at)| at - first - 1).collect();
-    ends.push(tail.len());
-    let mut pieces: Vec<(u32, &[u8])> = members
-        .drain(..)
-        .zip(ends)
-        .map(|((tag, start), end)| (tag, tail.get(start - first..end).unwrap_or_default()))
-        .collect();
-    pieces.sort_by_key(|(tag, _)| *tag);
-    pieces.dedup_by_key(|(tag, _)| *tag);
-    for (at, (_, piece)) in pieces.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(piece);
-    }
+/// Group lengths (JSON-011), commands and file meta information (WADO-033).
+fn is_left_out(tag: Tag) -> bool {
+    tag.element() == 0 || matches!(tag.group(), 0x0000 | 0x0002)
+}
+
+/// Pixel Data, Float and Double Float Pixel Data: never in the JSON (WADO-035).
+fn is_pixel_data(tag: Tag) -> bool {
+    matches!(tag, Tag(0x7FE0, 0x0008 | 0x0009 | 0x0010))
+}
+
+fn push_tag(path: &mut String, tag: Tag) {
+    let mut digits = Vec::with_capacity(8);
+    number::hex(&mut digits, tag.group());
+    number::hex(&mut digits, tag.element());
+    path.extend(digits.into_iter().map(char::from));
 }
