@@ -28,6 +28,8 @@ STORESCU = {part10.IMPLICIT_LE: "-xi", part10.EXPLICIT_LE: "-xe", part10.EXPLICI
             PREFIX + "4.50": "-xy", PREFIX + "4.51": "-xx", PREFIX + "4.70": "-xs", PREFIX + "4.80": "-xt", PREFIX + "4.81": "-xu",
             PREFIX + "4.90": "-xv", PREFIX + "4.91": "-xw"}
 
+BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
+
 BATCHES = corpus.batches(corpus.storable())
 batch = pytest.mark.parametrize("filled", range(len(BATCHES)), indirect=True, scope="module",
                                 ids=[f"batch{n}-{len(b)}-files" for n, b in enumerate(BATCHES)])
@@ -146,7 +148,9 @@ def pydicom_differences(case, content: bytes) -> list[str]:
                 continue
             if tag not in got:
                 wrong.append(f"{case.name}: pydicom misses {tag}")
-            elif one.VR == got[tag].VR and one.VR not in ("UN", "SQ") and one != got[tag] and one.value == one.value:
+            elif one.VR in BINARY:  # pydicom leaves words in big endian as they are: the bytes were compared
+                continue
+            elif one.VR == got[tag].VR and one.VR != "SQ" and one != got[tag] and one.value == one.value:
                 wrong.append(f"{case.name}: pydicom reads {tag} as {str(got[tag].value)[:60]!r}, was {str(one.value)[:60]!r}")
         return wrong
 

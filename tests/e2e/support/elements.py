@@ -83,6 +83,8 @@ def _value(data, at, end, tag, vr, length, explicit, order):
     assert len(value) == length, f"{tag:08X} claims {length} bytes, {len(value)} are left"
     if order == ">" and vr in WORD:
         value = swapped(value, WORD[vr])
+        if tag == PIXEL_DATA and bits_allocated(data, order) == 32:  # real files turn the whole sample
+            value = swapped(swapped(value, 2), 4)
     return Element(tag, vr, value=value), at + length
 
 
@@ -115,6 +117,12 @@ def _fragments(data, at, tag, vr, order):
         fragments.append(data[at : at + length])
         at += length
     return Element(tag, vr, fragments=fragments), at
+
+
+def bits_allocated(data: bytes, order: str) -> int:
+    """(0028,0100) of a data set in Explicit VR."""
+    at = data.find(struct.pack(order + "HH2sH", 0x0028, 0x0100, b"US", 2))
+    return struct.unpack_from(order + "H", data, at + 8)[0] if at >= 0 else 0
 
 
 def swapped(value: bytes, size: int) -> bytes:

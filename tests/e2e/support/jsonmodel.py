@@ -22,7 +22,7 @@ from decimal import Decimal, InvalidOperation
 import pydicom
 import pydicom.multival
 
-from .elements import Element
+from .elements import Element, implicit_vr
 
 BINARY = {"OB", "OD", "OF", "OL", "OV", "OW", "UN"}
 BULK_ALLOWED = BINARY | {"DS", "FL", "FD", "IS", "LT", "SL", "SS", "ST", "SV", "UC", "UL", "US", "UT", "UV"}
@@ -92,6 +92,8 @@ class Check:
             return True
         if element.tag == PIXEL_DATA and element.fragments is not None and vr == "OB":
             return True
+        if element.vr == "UN" and element.value is not None:  # PS3.5 6.2.2: what was unknown to a sender may be known here
+            return vr == implicit_vr(element.tag)
         return vr == "UN" and element.value is not None and len(element.value) > 65_534
 
     def bulk(self, uri: str, vr: str, element: Element, path: str) -> None:
