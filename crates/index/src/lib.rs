@@ -1,7 +1,7 @@
 //! The index: what the archive holds, searchable, within a scope.
 //!
 //! [`Index`] is the port; [`SqliteIndex`] the embedded adapter. Every adapter passes the same contract suite
-//! (`tests/contract.rs`). This crate must not know blobs (their names are text to it) nor any protocol.
+//! (`tests/contract`). This crate must not know blobs (their names are text to it) nor any protocol.
 
 mod sqlite;
 mod types;

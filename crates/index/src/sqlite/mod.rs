@@ -26,6 +26,8 @@ mod schema;
 mod scope;
 mod search;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 mod writer;
 

@@ -89,6 +89,13 @@ pub(super) fn plan(
     Ok(along.plan)
 }
 
+/// Every plan that could be chosen.
+#[cfg(test)]
+pub(super) fn all(scoped: &Scoped, search: &Search) -> Vec<Plan> {
+    let walks = [walk(scoped), Driver::Newest].map(|driver| Plan { driver, answers: None });
+    candidates(search).into_iter().map(|candidate| candidate.plan).chain(walks).collect()
+}
+
 fn walk(scoped: &Scoped) -> Driver {
     match scoped.few(SIDE_BY_SIDE) {
         Some(custodians) => Driver::Holdings(custodians.to_vec()),

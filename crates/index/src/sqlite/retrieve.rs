@@ -141,6 +141,16 @@ fn place(
     after: Option<Cursor>,
 ) -> Result<Option<Place>, IndexError> {
     let scoped = Scoped::of(conn, scope)?.narrowed(conn, target.custodian.as_ref())?;
+    lookup(&scoped, target, after).first(conn, |row| {
+        Ok(match (row.get(1)?, row.get(2)?) {
+            (_, Some(instance)) => Place::Instance(instance),
+            (Some(series), None) => Place::Series(row.get(0)?, series),
+            (None, None) => Place::Study(row.get(0)?),
+        })
+    })
+}
+
+fn lookup(scoped: &Scoped, target: &Target, after: Option<Cursor>) -> Sql {
     let (series, instance) = (&target.series, &target.instance);
     let mut sql = Sql::new("SELECT s.id");
     sql.push(if series.is_some() { ", e.id" } else { ", NULL" });
@@ -178,13 +188,23 @@ fn place(
     {
         sql.push(" AND s.id = (SELECT study FROM series WHERE id = ").bind(after.series).push(")");
     }
-    sql.push(" ORDER BY s.id LIMIT 1").first(conn, |row| {
-        Ok(match (row.get(1)?, row.get(2)?) {
-            (_, Some(instance)) => Place::Instance(instance),
-            (Some(series), None) => Place::Series(row.get(0)?, series),
-            (None, None) => Place::Study(row.get(0)?),
-        })
-    })
+    sql.push(" ORDER BY s.id LIMIT 1");
+    sql
+}
+
+/// The statements of a page: the look-up of the target, then its records.
+#[cfg(test)]
+pub(super) fn statements(
+    conn: &Connection,
+    scope: &Scope,
+    target: &Target,
+    after: Option<Cursor>,
+) -> Result<Vec<Sql>, IndexError> {
+    let scoped = Scoped::of(conn, scope)?;
+    let mut records = Sql::new(RECORD);
+    records.push(" FROM instance i ").push(RECORD_FROM);
+    let found = page(conn, &mut records, scope, target, after, 10)?;
+    Ok(std::iter::once(lookup(&scoped, target, after)).chain(found.then_some(records)).collect())
 }
 
 /// Rows in the spool, oldest first. Of all custodians: for placing alone.

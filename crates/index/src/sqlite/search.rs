@@ -19,7 +19,10 @@ pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Resul
     if scoped.is_nothing() {
         return Ok(Hits::default());
     }
-    let mut found = ids(conn, &scoped, search)?.rows(conn, |row| Ids::read(row, search.level))?;
+    let moments = Moments::of(search);
+    let plan = plan(conn, &scoped, search, &moments)?;
+    let ids = ids(&plan, &scoped, search, &moments);
+    let mut found = ids.rows(conn, |row| Ids::read(row, search.level))?;
     let page = search.limit as usize;
     let remaining = found.len().saturating_sub(page).try_into().unwrap_or(BEYOND);
     found.truncate(page);
@@ -29,15 +32,13 @@ pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Resul
 }
 
 /// The statement that gives the numbers of the page and of what is counted beyond it.
-fn ids(conn: &Connection, scoped: &Scoped, search: &Search) -> Result<Sql, IndexError> {
-    let moments = Moments::of(search);
-    let plan = plan(conn, scoped, search, &moments)?;
+pub(super) fn ids(plan: &Plan, scoped: &Scoped, search: &Search, moments: &Moments) -> Sql {
     let mut sql = Sql::new("");
     for (position, driver) in plan.driver.apart().iter().enumerate() {
         if position > 0 {
             sql.push(" UNION ALL ");
         }
-        walk(&mut sql, driver, &plan, scoped, search, &moments);
+        walk(&mut sql, driver, plan, scoped, search, moments);
     }
     sql.push(match search.level {
         Level::Study => " ORDER BY 1 DESC, 2 DESC",
@@ -46,7 +47,7 @@ fn ids(conn: &Connection, scoped: &Scoped, search: &Search) -> Result<Sql, Index
     });
     let most = i64::from(search.limit) + i64::from(BEYOND);
     sql.push(" LIMIT ").bind(most).push(" OFFSET ").bind(i64::try_from(search.offset).unwrap_or(i64::MAX));
-    Ok(sql)
+    sql
 }
 
 fn walk(sql: &mut Sql, driver: &Driver, plan: &Plan, scoped: &Scoped, search: &Search, moments: &Moments) {

@@ -1,0 +1,312 @@
+//! How searches walk: which driver is chosen, what the engine makes of it, and that the choice never shows.
+
+use access::{Action, CustodianId, Door, Principal, Reach, Rights, Scope};
+use model::VR;
+use model::matching::parse;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::filter::Moments;
+use super::plan::{Driver, Plan, all, plan};
+use super::scope::Scoped;
+use super::{Config, SqliteIndex, retrieve, schema, search};
+use crate::Attribute::*;
+use crate::{
+    Attribute, Cursor, Index, Level, Location, NewInstance, NewSeries, NewStudy, RowId, Search, Target,
+};
+
+/// 3,000 studies of ten custodians, one instance each; every third is of `c0`.
+fn row(n: usize) -> NewInstance {
+    let custodian = if n.is_multiple_of(3) { "c0".to_owned() } else { format!("c{}", n % 10) };
+    let text = |prefix: &str, n: usize| format!("{prefix}{n}");
+    NewInstance {
+        custodian: custodian.parse().unwrap(),
+        study: NewStudy {
+            uid: format!("1.{n}").parse().unwrap(),
+            date: format!("20{:02}{:02}{:02}", n % 24, 1 + n % 12, 1 + n % 28),
+            time: "120000.000000".into(),
+            accession: text("A", n),
+            referring_folded: text("referrer^", n % 7),
+            patient_name_folded: format!("name{}^first", n % 500),
+            patient_id: text("P", n % 1_000),
+            issuer: "I".into(),
+            birth_date: format!("19{:02}0101", n % 100),
+            sex: "F".into(),
+            study_id: "1".into(),
+            description: text("description ", n % 30),
+            institution: text("institution ", n % 4),
+            attributes: b"{}".to_vec(),
+        },
+        series: NewSeries {
+            uid: format!("1.{n}.1").parse().unwrap(),
+            modality: ["CT", "MR", "PT"][n % 3].into(),
+            number: Some(1),
+            description: "series".into(),
+            body_part: "HEAD".into(),
+            performed_date: format!("2024{:02}{:02}", 1 + n % 12, 1 + n % 28),
+            performed_time: String::new(),
+            requests: vec![(text("S", n), text("R", n))],
+            attributes: b"{}".to_vec(),
+        },
+        sop_instance: format!("1.{n}.1.1").parse().unwrap(),
+        sop_class: ["1.9.1", "1.9.2"][usize::from(n < 100)].parse().unwrap(),
+        transfer_syntax: "1.2.840.10008.1.2.1",
+        number: Some(1),
+        attributes: b"{}".to_vec(),
+        digest: [0; 32],
+        length: 1,
+        crcs: Vec::new(),
+        metadata: Vec::new(),
+        bulk: Vec::new(),
+        pixels: Vec::new(),
+        sequence: n as u64 + 1,
+        received_at: 0,
+        source: String::new(),
+        principal: String::new(),
+        location: Location::Spool(text("s", n)),
+    }
+}
+
+async fn filled() -> (TempDir, SqliteIndex, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("index.db");
+    let index = SqliteIndex::open(&file, Config::default()).unwrap();
+    index.insert((0..3_000).map(row).collect()).await.unwrap();
+    let conn = schema::reader(&file, &Config::default()).unwrap();
+    (folder, index, conn)
+}
+
+fn scope(custodians: &[&str]) -> Scope {
+    let reach = match custodians {
+        ["*"] => Reach::Everything,
+        names => Reach::Custodians(names.iter().map(|name| name.parse().unwrap()).collect()),
+    };
+    Principal::new(Door::Token, "t", CustodianId::local(), Rights::ALL, reach)
+        .scope_for(Action::Search)
+        .unwrap()
+}
+
+fn wanted(level: Level, filters: &[(Attribute, VR, &str)]) -> Search {
+    Search {
+        level,
+        study: None,
+        series: None,
+        filters: filters.iter().map(|(a, vr, text)| (*a, parse(*vr, text).unwrap())).collect(),
+        combined_datetime: true,
+        limit: 100,
+        offset: 0,
+        with_metadata: false,
+    }
+}
+
+fn chosen(conn: &Connection, scope: &Scope, search: &Search) -> (Scoped, Moments, Plan) {
+    let scoped = Scoped::of(conn, scope).unwrap();
+    let moments = Moments::of(search);
+    let plan = plan(conn, &scoped, search, &moments).unwrap();
+    (scoped, moments, plan)
+}
+
+fn name(driver: &Driver) -> &'static str {
+    match driver {
+        Driver::Newest => "newest",
+        Driver::Holdings(_) => "holdings",
+        Driver::Key(..) => "key",
+        Driver::Keys { .. } => "keys",
+        Driver::Studies(_) => "studies",
+    }
+}
+
+/// Steps that read a table or index from end to end. A walk along all studies in order ends with the page, and is no
+/// such step while nothing must be found on the way.
+fn scans(steps: &[String]) -> Vec<&String> {
+    let harmless =
+        ["SCAN json_each", "SCAN s USING COVERING INDEX study_newest", "SCAN CONSTANT ROW", "SCAN (subquery"];
+    steps
+        .iter()
+        .filter(|step| step.starts_with("SCAN") && !harmless.iter().any(|h| step.starts_with(h)))
+        .collect()
+}
+
+fn sorts(steps: &[String]) -> bool {
+    ["TEMP B-TREE FOR ORDER BY", "TERMS OF ORDER BY", "TEMP B-TREE FOR DISTINCT"]
+        .iter()
+        .any(|sort| steps.iter().any(|step| step.contains(sort)))
+}
+
+#[tokio::test]
+async fn searches_walk_along_indexes() {
+    let (_folder, _index, conn) = filled().await;
+    const SORTED: bool = true;
+    const IN_ORDER: bool = false;
+    let all = ["*"];
+    let one = ["c1"];
+    let some = ["c0", "c1", "c2"];
+    let uid = "1.5";
+    for (level, filters, driver, sort) in [
+        // The first page.
+        (Level::Study, vec![], "", IN_ORDER),
+        (Level::Series, vec![], "", IN_ORDER),
+        (Level::Instance, vec![], "", IN_ORDER),
+        // Exact keys.
+        (Level::Study, vec![(AccessionNumber, VR::SH, "A17")], "key", IN_ORDER),
+        (Level::Study, vec![(PatientId, VR::LO, "P17")], "key", IN_ORDER),
+        (Level::Study, vec![(PatientName, VR::PN, "NAME17^FIRST")], "key", IN_ORDER),
+        (Level::Study, vec![(ReferringPhysicianName, VR::PN, "REFERRER^2")], "key", IN_ORDER),
+        (Level::Study, vec![(PatientBirthDate, VR::DA, "19170101")], "key", IN_ORDER),
+        (Level::Study, vec![(ModalitiesInStudy, VR::CS, "MR")], "key", IN_ORDER),
+        (Level::Study, vec![(StudyDescription, VR::LO, "description 3")], "key", IN_ORDER),
+        (Level::Study, vec![(InstitutionName, VR::LO, "nowhere")], "key", IN_ORDER),
+        (Level::Study, vec![(StudyInstanceUid, VR::UI, uid)], "studies", SORTED),
+        (Level::Study, vec![(StudyInstanceUid, VR::UI, "1.5,1.6")], "studies", SORTED),
+        (Level::Series, vec![(SeriesInstanceUid, VR::UI, "1.5.1")], "studies", SORTED),
+        (Level::Series, vec![(ScheduledProcedureStepId, VR::SH, "S17")], "studies", SORTED),
+        (Level::Series, vec![(RequestedProcedureId, VR::SH, "R17")], "studies", SORTED),
+        (Level::Series, vec![(Modality, VR::CS, "MR")], "key", IN_ORDER),
+        (Level::Series, vec![(PerformedProcedureStepStartDate, VR::DA, "20240101")], "studies", SORTED),
+        (Level::Instance, vec![(SopInstanceUid, VR::UI, "1.5.1.1")], "studies", SORTED),
+        (Level::Instance, vec![(SopClassUid, VR::UI, "1.9.2")], "studies", SORTED),
+        // Prefixes.
+        (Level::Study, vec![(PatientName, VR::PN, "NAME17*")], "keys", SORTED),
+        (Level::Study, vec![(PatientId, VR::LO, "P17*")], "keys", SORTED),
+        (Level::Study, vec![(AccessionNumber, VR::SH, "A29?7")], "keys", SORTED),
+        (Level::Series, vec![(ScheduledProcedureStepId, VR::SH, "S17*")], "studies", SORTED),
+        // Of two keys, the one with fewer studies.
+        (Level::Study, vec![(ModalitiesInStudy, VR::CS, "MR"), (PatientId, VR::LO, "P16")], "key", IN_ORDER),
+        (Level::Study, vec![(StudyDate, VR::DA, "20200101-"), (PatientId, VR::LO, "P16")], "key", IN_ORDER),
+    ] {
+        for custodians in [&all[..], &one, &some] {
+            let search = wanted(level, &filters);
+            let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
+            let steps = search::ids(&plan, &scoped, &search, &moments).explain(&conn).unwrap();
+            let what =
+                format!("{level:?} {filters:?} {custodians:?} {:?}\n{}", plan.driver, steps.join("\n"));
+            assert_eq!(scans(&steps), Vec::<&String>::new(), "{what}");
+            // A reader of few studies may be better served along its own holdings.
+            if custodians == all && !driver.is_empty() {
+                assert_eq!(name(&plan.driver), driver, "{what}");
+                assert_eq!(sorts(&steps), sort, "{what}");
+            }
+            if driver.is_empty() {
+                assert_eq!(
+                    name(&plan.driver),
+                    if custodians == all { "newest" } else { "holdings" },
+                    "{what}"
+                );
+                assert!(!sorts(&steps), "{what}");
+            }
+        }
+    }
+}
+
+/// Ranges of dates are parts of the walk in order.
+#[tokio::test]
+async fn date_ranges_are_index_ranges() {
+    let (_folder, _index, conn) = filled().await;
+    for filters in [
+        vec![(StudyDate, VR::DA, "20100101")],
+        vec![(StudyDate, VR::DA, "20100101-20100131")],
+        vec![(StudyDate, VR::DA, "20100101-")],
+        vec![(StudyDate, VR::DA, "-20100101")],
+        vec![(StudyDate, VR::DA, "20100101-20100131"), (StudyTime, VR::TM, "10-12")],
+        vec![(StudyDate, VR::DA, "20100101"), (PatientSex, VR::CS, "F")],
+    ] {
+        for custodians in [&["*"][..], &["c1"], &["c0", "c1", "c2"]] {
+            let search = wanted(Level::Study, &filters);
+            let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
+            let steps = search::ids(&plan, &scoped, &search, &moments).explain(&conn).unwrap();
+            let what = format!("{filters:?} {custodians:?}\n{}", steps.join("\n"));
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN s")), "{what}");
+            assert!(steps.iter().any(|step| step.contains("moment>") || step.contains("moment<")), "{what}");
+            assert!(!sorts(&steps), "{what}");
+        }
+    }
+}
+
+/// Below a path: series of a study, instances of a series, and their pages.
+#[tokio::test]
+async fn paths_are_looked_up() {
+    let (_folder, _index, conn) = filled().await;
+    for (level, series) in [(Level::Series, None), (Level::Instance, None), (Level::Instance, Some("1.5.1"))]
+    {
+        for custodians in [&["*"][..], &["c5"], &["c0", "c5", "c2"]] {
+            let mut search = wanted(level, &[]);
+            search.study = Some("1.5".parse().unwrap());
+            search.series = series.map(|uid| uid.parse().unwrap());
+            let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
+            let steps = search::ids(&plan, &scoped, &search, &moments).explain(&conn).unwrap();
+            assert_eq!(scans(&steps), Vec::<&String>::new(), "{level:?} {custodians:?} {steps:?}");
+            assert!(steps.iter().any(|step| step.contains("study_uid (uid=?")), "{steps:?}");
+        }
+    }
+    let cursor = Cursor { series: 1, number: 1, row: RowId(1) };
+    for path in ["1.5", "1.5/1.5.1", "1.5/1.5.1/1.5.1.1"] {
+        for after in [None, Some(cursor)] {
+            for version in [None, Some(1)] {
+                for custodians in [&["*"][..], &["c5"], &["c0", "c5", "c2"]] {
+                    let mut uids = path.split('/');
+                    let target = Target {
+                        study: uids.next().unwrap().parse().unwrap(),
+                        series: uids.next().map(|uid| uid.parse().unwrap()),
+                        instance: uids.next().map(|uid| uid.parse().unwrap()),
+                        custodian: None,
+                        version,
+                    };
+                    for sql in retrieve::statements(&conn, &scope(custodians), &target, after).unwrap() {
+                        let steps = sql.explain(&conn).unwrap();
+                        assert_eq!(scans(&steps), Vec::<&String>::new(), "{path} {custodians:?} {steps:?}");
+                        assert!(
+                            !sorts(&steps) || steps.iter().any(|s| s.contains("study_uid")),
+                            "{path} {steps:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whatever the walk, the same studies in the same order.
+#[tokio::test]
+async fn every_plan_gives_the_same() {
+    let (_folder, _index, conn) = filled().await;
+    let mut compared = 0;
+    for filters in [
+        vec![],
+        vec![(PatientName, VR::PN, "NAME17*")],
+        vec![
+            (PatientName, VR::PN, "NAME17*"),
+            (ModalitiesInStudy, VR::CS, "MR"),
+            (StudyDate, VR::DA, "2010-"),
+        ],
+        vec![(PatientName, VR::PN, "*7^F*"), (PatientId, VR::LO, "P1*"), (StudyDescription, VR::LO, "*1?")],
+        vec![(PatientName, VR::PN, "name17^first"), (PatientBirthDate, VR::DA, "19170101-")],
+        vec![(StudyInstanceUid, VR::UI, "1.1,1.2,1.3,1.4,1.5,1.6"), (AccessionNumber, VR::SH, "A?")],
+        vec![(Modality, VR::CS, "MR"), (PatientId, VR::LO, "P1?"), (ScheduledProcedureStepId, VR::SH, "S1*")],
+        vec![(SopClassUid, VR::UI, "1.9.2"), (ModalitiesInStudy, VR::CS, "?T"), (StudyId, VR::SH, "1")],
+        vec![(PerformedProcedureStepStartDate, VR::DA, "20240101-20240131"), (InstitutionName, VR::LO, "*2")],
+    ] {
+        let filters: Vec<_> = filters
+            .into_iter()
+            .map(|(a, vr, text)| (a, vr, if text == "2010-" { "20100101-" } else { text }))
+            .collect();
+        for level in [Level::Study, Level::Series, Level::Instance] {
+            for custodians in [&["*"][..], &["c1"], &["c0", "c1", "c2"], &["c7", "nobody"]] {
+                let mut search = wanted(level, &filters);
+                search.limit = 5_000;
+                let scoped = Scoped::of(&conn, &scope(custodians)).unwrap();
+                let moments = Moments::of(&search);
+                let ids = |plan: &Plan| -> Vec<(i64, i64)> {
+                    let sql = search::ids(plan, &scoped, &search, &moments);
+                    sql.rows(&conn, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+                };
+                let plans = all(&scoped, &search);
+                let expected = ids(&Plan { driver: Driver::Newest, answers: None });
+                for plan in &plans {
+                    assert_eq!(ids(plan), expected, "{filters:?} {level:?} {custodians:?} {:?}", plan.driver);
+                    compared += expected.len();
+                }
+            }
+        }
+    }
+    assert!(compared > 20_000, "{compared}");
+}
