@@ -1,1 +1,31 @@
-//! gateway
+//! The DICOMweb edge: HTTP listeners with limits, and handlers that extract, authorise, call the archive and answer.
+//!
+//! STOW-RS, WADO-RS and QIDO-RS (PS3.18) below `/dicom-web`, `/healthz` and `/readyz` open, `/metrics` for whoever may
+//! administer. The grammar is in `dicomweb`, what is kept in `archive`; this crate must not know the other edges.
+//!
+//! ```text
+//! Gateway::new(archive, authenticate, config)?.with_pages(router).with_metrics(render).serve(listener, tls, stop).await
+//! ```
+
+mod app;
+mod authenticate;
+mod bulk;
+mod conditional;
+mod config;
+mod cors;
+mod frames;
+mod health;
+mod metadata;
+mod outgoing;
+mod refusal;
+mod retrieve;
+mod search;
+mod serve;
+mod status;
+mod store;
+
+pub use app::Gateway;
+pub use authenticate::{Authenticate, Peer, Unauthenticated};
+pub use config::{Config, Limits};
+pub use dicomweb::media::MissingAccept;
+pub use health::{RenderMetrics, serve_metrics};

@@ -1,0 +1,342 @@
+//! The gateway as a whole: its parts, its routes, and the way from a request to its handler.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use access::Principal;
+use archive::Archive;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use dicomweb::url::{Base, BaseError, Path};
+use http::header::{ALLOW, CACHE_CONTROL, HeaderName, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::authenticate::{Authenticate, Peer};
+use crate::config::Config;
+use crate::health::{self, RenderMetrics};
+use crate::refusal::Refusal;
+use crate::{bulk, cors, frames, metadata, retrieve, search, serve, store};
+
+/// Where DICOMweb begins below the base URL.
+const SERVICE: &str = "/dicom-web";
+
+/// The DICOMweb service, ready to be served on a listener.
+pub struct Gateway {
+    archive: Archive,
+    authenticate: Arc<dyn Authenticate>,
+    config: Config,
+    origin: Option<Base>,
+    pages: Router,
+    metrics: Option<RenderMetrics>,
+}
+
+impl Gateway {
+    /// A gateway to this archive.
+    ///
+    /// # Errors
+    /// [`BaseError`] when [`Config::base_url`] is none.
+    pub fn new(
+        archive: Archive,
+        authenticate: Arc<dyn Authenticate>,
+        config: Config,
+    ) -> Result<Self, BaseError> {
+        let origin = config.base_url.as_deref().map(Base::new).transpose()?;
+        Ok(Self { archive, authenticate, config, origin, pages: Router::new(), metrics: None })
+    }
+
+    /// Adds routes of others at the root. Their requests carry [`Peer`] (as `Arc<Peer>`) and
+    /// `axum::extract::ConnectInfo<SocketAddr>` as extensions.
+    pub fn with_pages(self, pages: Router) -> Self {
+        Self { pages, ..self }
+    }
+
+    /// Gives `/metrics` something to show.
+    pub fn with_metrics(self, render: RenderMetrics) -> Self {
+        Self { metrics: Some(render), ..self }
+    }
+
+    /// Serves until `stop`, then finishes what is in progress for at most [`crate::Limits::drain`].
+    ///
+    /// With `tls` it speaks HTTP/2 or HTTP/1.1 as ALPN says, without only HTTP/1.1.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        tls: Option<Arc<rustls::ServerConfig>>,
+        stop: CancellationToken,
+    ) {
+        let limits = self.config.limits;
+        let host = self.origin.as_ref().map(|origin| origin.authority().to_ascii_lowercase());
+        let address = listener.local_addr().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let router = self.router(address, tls.is_some(), stop.clone());
+        serve::run(listener, tls, router, host, limits, stop).await;
+    }
+
+    fn router(self, address: SocketAddr, tls: bool, stop: CancellationToken) -> Router {
+        let origin = self.origin.map_or_else(|| listening(address, tls), |origin| origin.to_string());
+        // An origin with the service's path behind it is a URL as the origin is.
+        let base = Base::new(&format!("{origin}{SERVICE}")).unwrap_or_else(|_| unreachable!("{origin}"));
+        let mut secret = [0; 32];
+        if let Err(error) = getrandom::fill(&mut secret) {
+            tracing::warn!(%error, "no random bytes; boundaries of answers can be guessed");
+        }
+        let app = App(Arc::new(Shared {
+            archive: self.archive,
+            authenticate: self.authenticate,
+            config: self.config,
+            base,
+            secret,
+            metrics: self.metrics,
+            stop,
+        }));
+        Router::new()
+            .route("/dicom-web", any(dicom_web))
+            .route("/dicom-web/", any(dicom_web))
+            .route("/dicom-web/{*path}", any(dicom_web))
+            .route("/healthz", get(health::healthz))
+            .route("/readyz", get(health::readyz))
+            .route("/metrics", get(health::metrics))
+            .with_state(app)
+            .merge(self.pages)
+            .fallback(async || Refusal::not_found("There is nothing here. DICOMweb is below /dicom-web."))
+    }
+}
+
+/// The address by which a client on this machine reaches the listener.
+fn listening(address: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+struct Shared {
+    archive: Archive,
+    authenticate: Arc<dyn Authenticate>,
+    config: Config,
+    base: Base,
+    secret: [u8; 32],
+    metrics: Option<RenderMetrics>,
+    stop: CancellationToken,
+}
+
+impl App {
+    pub(crate) fn archive(&self) -> &Archive {
+        &self.0.archive
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// `…/dicom-web`.
+    pub(crate) fn base(&self) -> &Base {
+        &self.0.base
+    }
+
+    /// Random bytes of this process, for boundaries.
+    pub(crate) fn secret(&self) -> &[u8] {
+        &self.0.secret
+    }
+
+    pub(crate) fn render_metrics(&self) -> Option<&RenderMetrics> {
+        self.0.metrics.as_ref()
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.0.stop.is_cancelled()
+    }
+
+    pub(crate) async fn authenticate(&self, caller: &Caller) -> Result<Principal, Refusal> {
+        Ok(self.0.authenticate.authenticate(&caller.headers, &caller.peer).await?)
+    }
+
+    /// A `Warning` header (PS3.18 8.3.4.2): only characters that a header may have are kept of the text.
+    pub(crate) fn warning(&self, text: &str) -> HeaderValue {
+        let line = format!("299 {}: {text}", self.base());
+        let printable: String =
+            line.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(500).collect();
+        HeaderValue::from_str(&printable).unwrap_or(HeaderValue::from_static("299 - -"))
+    }
+}
+
+/// Who sent a request: its headers and the connection's other end.
+pub(crate) struct Caller {
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: Arc<Peer>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(nobody);
+        Ok(Self { headers: parts.headers.clone(), peer })
+    }
+}
+
+/// Stands for the peer of a request that came by no connection of ours.
+fn nobody() -> Arc<Peer> {
+    Arc::new(Peer { address: SocketAddr::from(([0, 0, 0, 0], 0)), tls: false, certificate: None })
+}
+
+/// A request to the service, taken apart.
+pub(crate) struct Call<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) who: Principal,
+    pub(crate) caller: Caller,
+    /// The query string, percent-encoded.
+    pub(crate) query: &'a str,
+}
+
+impl Call<'_> {
+    /// The values of the `Accept` headers. One that is no text is no media range either.
+    pub(crate) fn accept(&self) -> impl Iterator<Item = &str> {
+        self.caller.headers.get_all(http::header::ACCEPT).iter().map(|value| value.to_str().unwrap_or(""))
+    }
+}
+
+async fn dicom_web(State(app): State<App>, request: Request) -> Response {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let path = Path::parse(parts.uri.path().strip_prefix(SERVICE).unwrap_or_default());
+    let route = path.as_ref().map_or("unknown", route_name);
+    let method = method_name(&parts.method);
+    let mut response = match cors::preflight(&app.config().origins, &parts.method, &parts.headers) {
+        Some(response) => response,
+        None => answer(&app, &parts, path.map_err(Refusal::from), body)
+            .await
+            .unwrap_or_else(IntoResponse::into_response),
+    };
+    finish(&app, &parts.headers, &mut response);
+    let status = response.status().as_str().to_owned();
+    metrics::counter!("overread_http_requests_total", "route" => route, "method" => method, "status" => status)
+        .increment(1);
+    metrics::histogram!("overread_http_request_seconds", "route" => route, "method" => method)
+        .record(started.elapsed().as_secs_f64());
+    response
+}
+
+async fn answer(
+    app: &App,
+    parts: &Parts,
+    path: Result<Path, Refusal>,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if parts.method == Method::OPTIONS {
+        return Ok(options(&path?));
+    }
+    let caller = Caller {
+        headers: parts.headers.clone(),
+        peer: parts.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(nobody),
+    };
+    let mut body = store::Upload::new(body, &parts.headers, &app.config().limits);
+    let answered = async {
+        let who = app.authenticate(&caller).await?;
+        let path = path?;
+        let query = parts.uri.query().unwrap_or("");
+        let call = Call { app, who, caller, query };
+        dispatch(call, &parts.method, path, &mut body).await
+    }
+    .await;
+    if answered.is_err() {
+        body.drain().await;
+    }
+    answered
+}
+
+async fn dispatch(
+    call: Call<'_>,
+    method: &Method,
+    path: Path,
+    body: &mut store::Upload,
+) -> Result<Response, Refusal> {
+    match (method, &path, path.store()) {
+        (&Method::POST, _, Some(study)) => store::store(&call, study, body).await,
+        (&Method::GET | &Method::HEAD, ..) => match path {
+            Path::Search { level, study, series } => search::search(&call, level, study, series).await,
+            Path::Retrieve(place) => retrieve::retrieve(&call, place).await,
+            Path::Metadata(place) => metadata::metadata(&call, place).await,
+            Path::Frames(place, list) => frames::frames(&call, place, &list).await,
+            Path::Bulk(place, value) => bulk::bulk(&call, place, &value).await,
+            Path::Service => Err(Refusal::method(path.allow())),
+        },
+        _ => Err(Refusal::method(path.allow())),
+    }
+}
+
+fn options(path: &Path) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(path.allow()));
+    response
+}
+
+/// Headers of every answer: patient data belongs into no shared cache and is nothing but what its type says.
+fn finish(app: &App, request: &HeaderMap, response: &mut Response) {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (VARY, "Accept, Authorization"),
+        (CACHE_CONTROL, "private, no-cache"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("content-security-policy"), "default-src 'none'; sandbox"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    cors::allow(&app.config().origins, request, headers);
+}
+
+fn route_name(path: &Path) -> &'static str {
+    match path {
+        Path::Service => "service",
+        Path::Search { .. } => "search",
+        Path::Retrieve(_) => "retrieve",
+        Path::Metadata(_) => "metadata",
+        Path::Frames(..) => "frames",
+        Path::Bulk(..) => "bulkdata",
+    }
+}
+
+/// The method as a label: what peers invent must not become labels.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listening_addresses() {
+        for (address, tls, expected) in [
+            ("127.0.0.1:8080", false, "http://127.0.0.1:8080"),
+            ("0.0.0.0:8443", true, "https://127.0.0.1:8443"),
+            ("[::]:8443", true, "https://[::1]:8443"),
+            ("192.0.2.7:8443", true, "https://192.0.2.7:8443"),
+        ] {
+            let origin = listening(address.parse().expect("an address"), tls);
+            assert_eq!(origin, expected);
+            assert!(Base::new(&format!("{origin}{SERVICE}")).is_ok());
+        }
+    }
+}

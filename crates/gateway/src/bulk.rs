@@ -1,0 +1,41 @@
+//! WADO-RS: bulk data by the URI that metadata give (PS3.18 10.4.1.1.5).
+
+use axum::response::Response;
+use dicomweb::media::{Framing, Resource, bulk_offers};
+use dicomweb::query::RetrieveRequest;
+use dicomweb::url::{BulkPath, Place};
+
+use crate::app::Call;
+use crate::conditional::Tag;
+use crate::frames;
+use crate::refusal::Refusal;
+use crate::retrieve::{Item, Representation, accept, choose, multipart, single, target, unchanged};
+
+/// One value, little endian. Encapsulated pixel data comes frame by frame.
+pub(crate) async fn bulk(call: &Call<'_>, place: Place, path: &BulkPath) -> Result<Response, Refusal> {
+    let query = RetrieveRequest::parse(call.query)?;
+    let accept = accept(call, &query, Resource::Bulk)?;
+    let target = target(place, &query)?;
+    let value = call.app.archive().bulk(&call.who, &target, path.as_str()).await?;
+    if value.encapsulated {
+        return frames::all(call, &accept, &target).await;
+    }
+    let offers = bulk_offers();
+    let offer = choose(&accept, &offers)?;
+    let tag =
+        Tag::of(&value.record.digest, &format!("bulk {} {}", path.as_str(), offer.to_string_with_syntax()));
+    if let Some(response) = unchanged(call, &tag) {
+        return Ok(response);
+    }
+    let record = &value.record;
+    let instance = call.app.base().instance(&record.study, &record.series, &record.sop_instance);
+    let item = Item {
+        pieces: value.stream(0..value.length),
+        length: Some(value.length),
+        location: format!("{instance}/bulkdata/{}", path.as_str()),
+    };
+    match offer.framing {
+        Framing::Single => Ok(single(&call.caller.headers, item, offer, &tag)),
+        Framing::Multipart => Ok(multipart(call, vec![item], offer, &tag)),
+    }
+}

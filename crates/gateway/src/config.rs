@@ -1,0 +1,74 @@
+//! What the gateway is told at start, each limit with its cost.
+
+use std::time::Duration;
+
+use dicomweb::media::MissingAccept;
+
+/// Policy and limits of the gateway.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// `https://images.example.org`, or with a path that a proxy takes away: what URLs in answers begin with, and the
+    /// only `Host` that is answered. Without one, URLs begin with the listening address and any `Host` will do.
+    pub base_url: Option<String>,
+    /// What a request without `Accept` gets.
+    pub missing_accept: MissingAccept,
+    /// Origins (`https://viewer.example.org`) whose pages may call from a browser. Empty: none.
+    pub origins: Vec<String>,
+    /// The limits.
+    pub limits: Limits,
+}
+
+/// A limit on everything that a peer can make us hold or wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at the same moment. Default 6,000; who comes later is answered 503. An idle one costs some 16 KiB,
+    /// over TLS 48 KiB; one that sends a request head at most 128 KiB; one that uploads over HTTP/2 at most 16 MiB.
+    pub connections: usize,
+    /// Of these, from one address that is not loopback. Default 256.
+    pub per_address: usize,
+    /// Bytes of one store's body. Default 64 GiB; costs disk only.
+    pub request_bytes: u64,
+    /// From accepting to the first byte of a request. Default 10 s.
+    pub first_byte: Duration,
+    /// The TLS handshake. Default 10 s.
+    pub handshake: Duration,
+    /// From the first byte of a request head to its end. Default 10 s.
+    pub head: Duration,
+    /// A connection on which nothing is asked. Default 120 s.
+    pub idle: Duration,
+    /// A body must bring [`Limits::body_bytes`] in each stretch of this much waiting. Default 30 s.
+    pub body_wait: Duration,
+    /// See [`Limits::body_wait`]. Default 30 KiB, so 1 KiB a second.
+    pub body_bytes: u64,
+    /// A peer that takes nothing of an answer for this long is cut. Default 60 s.
+    pub write_idle: Duration,
+    /// Work in progress gets this long after the stop. Default 30 s.
+    pub drain: Duration,
+    /// Instances of one store request that wait for the disk at the same moment. Default 8: they share flushes, and
+    /// one sender cannot take all places for receiving.
+    pub pipeline: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 6_000,
+            per_address: 256,
+            request_bytes: 64 << 30,
+            first_byte: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(120),
+            body_wait: Duration::from_secs(30),
+            body_bytes: 30 << 10,
+            write_idle: Duration::from_secs(60),
+            drain: Duration::from_secs(30),
+            pipeline: 8,
+        }
+    }
+}
+
+/// Longest request target in bytes; a longer one is 414.
+pub(crate) const URI_MAX: usize = 16 << 10;
+/// Longest request head in bytes; a longer one is 431.
+pub(crate) const HEAD_MAX: usize = 64 << 10;

@@ -1,0 +1,366 @@
+//! WADO-RS: studies, series and instances (PS3.18 10.4).
+
+use std::collections::VecDeque;
+
+use archive::{Archive, Form, InstanceRecord, Instances, Target};
+use axum::response::Response;
+use bytes::Bytes;
+use dicomweb::media::{Accept, DICOM, Framing, Offer, Resource, instance_offers};
+use dicomweb::multipart::{Boundary, Writer};
+use dicomweb::query::{QueryError, RetrieveRequest};
+use dicomweb::range::{self, Wanted};
+use dicomweb::url::Place;
+use futures::StreamExt;
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE,
+    WARNING,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use model::transfer_syntax::{self, Syntax};
+
+use crate::app::Call;
+use crate::conditional::Tag;
+use crate::outgoing::{Outgoing, Pieces, Segment, content_length, cut};
+use crate::refusal::Refusal;
+
+/// Records of one answer that are held at once, some 700 bytes each; of a larger study the index is read twice.
+const HELD: usize = 512;
+
+/// The instances of a place, in the representation that the client takes.
+pub(crate) async fn retrieve(call: &Call<'_>, place: Place) -> Result<Response, Refusal> {
+    let query = RetrieveRequest::parse(call.query)?;
+    let accept = accept(call, &query, Resource::Instances)?;
+    let target = target(place, &query)?;
+    match place.instance {
+        Some(_) => one(call, target, &accept).await,
+        None => several(call, target, &accept).await,
+    }
+}
+
+/// What the client takes of this resource.
+pub(crate) fn accept(
+    call: &Call<'_>,
+    query: &RetrieveRequest,
+    resource: Resource,
+) -> Result<Accept, Refusal> {
+    let missing = call.app.config().missing_accept;
+    Ok(Accept::read(call.accept(), query.accept.as_deref(), resource, missing)?)
+}
+
+/// The archive's name for a place.
+pub(crate) fn target(place: Place, query: &RetrieveRequest) -> Result<Target, Refusal> {
+    let wrong =
+        |_| QueryError::Value { name: "custodian".to_owned(), problem: "is no custodian's name".to_owned() };
+    Ok(Target {
+        study: place.study,
+        series: place.series,
+        instance: place.instance,
+        custodian: query.custodian.as_deref().map(str::parse).transpose().map_err(wrong)?,
+        version: query.version,
+    })
+}
+
+/// The offer that the client takes, or 406 with all of them.
+pub(crate) fn choose<'o>(accept: &Accept, offers: &'o [Offer]) -> Result<&'o Offer, Refusal> {
+    accept.choose(offers).ok_or_else(|| {
+        let available: Vec<String> = offers.iter().map(ToString::to_string).collect();
+        Refusal::not_acceptable(&available)
+    })
+}
+
+/// 304 where the client has the representation already.
+pub(crate) fn unchanged(call: &Call<'_>, tag: &Tag) -> Option<Response> {
+    tag.is_known_by(&call.caller.headers).then(|| {
+        let mut response = Response::new(axum::body::Body::empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().insert(ETAG, tag.header());
+        response
+    })
+}
+
+async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
+    let mut found = call.app.archive().instances(&call.who, target).await?;
+    let Some(record) = found.next_page().await?.into_iter().next() else {
+        return Err(Refusal::not_found("There is no such instance here."));
+    };
+    let stored = syntax(&record)?;
+    let offers = instance_offers(stored, true);
+    let offer = choose(accept, &offers)?;
+    let tag = Tag::of(&record.digest, &offer.to_string_with_syntax());
+    if let Some(response) = unchanged(call, &tag) {
+        return Ok(response);
+    }
+    let location = call.app.base().instance(&record.study, &record.series, &record.sop_instance);
+    let file = call.app.archive().open_instance(record).await?.part10(form(offer, stored))?;
+    let item = Item { pieces: file.stream, length: file.length, location };
+    match offer.framing {
+        Framing::Single => Ok(single(&call.caller.headers, item, offer, &tag)),
+        Framing::Multipart => Ok(multipart(call, vec![item], offer, &tag)),
+    }
+}
+
+/// One item of an answer.
+pub(crate) struct Item {
+    pub(crate) pieces: Pieces,
+    pub(crate) length: Option<u64>,
+    /// Its URL.
+    pub(crate) location: String,
+}
+
+/// A bare item, or the part of it that a `Range` asks for.
+pub(crate) fn single(headers: &HeaderMap, item: Item, offer: &Offer, tag: &Tag) -> Response {
+    let range = match (item.length, headers.get(RANGE).and_then(|value| value.to_str().ok())) {
+        (Some(length), Some(header)) if range_holds(headers, tag) => range::wanted(header, length),
+        _ => Wanted::Whole,
+    };
+    let (status, body, length, content_range) = match (range, item.length) {
+        (Wanted::Part { first, last }, Some(whole)) => {
+            let length = last - first + 1;
+            let body = Outgoing::new([Segment::Pieces(cut(item.pieces, first, last))], Some(length));
+            (StatusCode::PARTIAL_CONTENT, body, Some(length), Some(range::content_range(first, last, whole)))
+        }
+        (Wanted::Unsatisfiable, Some(whole)) => {
+            let refusal =
+                Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The item has {whole} bytes."));
+            let value = HeaderValue::try_from(range::unsatisfiable(whole))
+                .unwrap_or(HeaderValue::from_static("bytes */*"));
+            return axum::response::IntoResponse::into_response(refusal.with(CONTENT_RANGE, value));
+        }
+        (Wanted::Whole | Wanted::Part { .. } | Wanted::Unsatisfiable, length) => {
+            (StatusCode::OK, Outgoing::new([Segment::Pieces(item.pieces)], length), length, None)
+        }
+    };
+    let mut response = Response::new(body.into_body());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    insert(headers, CONTENT_TYPE, &offer.content_type());
+    insert(headers, CONTENT_LOCATION, &item.location);
+    headers.insert(ETAG, tag.header());
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, content_length(length));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
+    if let Some(range) = content_range {
+        insert(headers, CONTENT_RANGE, &range);
+    }
+    response
+}
+
+/// `If-Range` names another representation: then the range is not followed (RFC 9110 13.1.5).
+fn range_holds(headers: &HeaderMap, tag: &Tag) -> bool {
+    headers.get(IF_RANGE).is_none_or(|value| *value == tag.header())
+}
+
+/// Items as parts of one body.
+pub(crate) fn multipart(call: &Call<'_>, items: Vec<Item>, offer: &Offer, tag: &Tag) -> Response {
+    let mut writer = Writer::new(tag.boundary(call.app.secret()));
+    let content_type = offer.content_type();
+    let mut segments = Vec::with_capacity(2 * items.len() + 1);
+    let mut length = Some(0u64);
+    for item in items {
+        let head = writer.head(&[("Content-Type", &content_type), ("Content-Location", &item.location)]);
+        let bytes = item.length.and_then(|bytes| bytes.checked_add(head.len() as u64));
+        length = length.zip(bytes).and_then(|(sum, bytes)| sum.checked_add(bytes));
+        segments.push(Segment::Bytes(head));
+        segments.push(Segment::Pieces(item.pieces));
+    }
+    let close = writer.close();
+    length = length.and_then(|sum| sum.checked_add(close.len() as u64));
+    segments.push(Segment::Bytes(close));
+    let mut response = Response::new(Outgoing::new(segments, length).into_body());
+    let headers = response.headers_mut();
+    insert(headers, CONTENT_TYPE, &writer.content_type(offer.media));
+    headers.insert(ETAG, tag.header());
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, content_length(length));
+    }
+    response
+}
+
+async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
+    let archive = call.app.archive();
+    let mut found = archive.instances(&call.who, target.clone()).await?;
+    let mut survey = Survey { accept, syntaxes: Vec::new(), given: 0, left_out: 0 };
+    let mut held = VecDeque::new();
+    loop {
+        let page = found.next_page().await?;
+        if page.is_empty() {
+            break;
+        }
+        for record in page {
+            let wanted = survey.look(&record)?;
+            if wanted && survey.given <= HELD {
+                held.push_back(record);
+            }
+        }
+    }
+    if survey.given == 0 {
+        return Err(Refusal::not_acceptable(&survey.available()));
+    }
+    let again = if survey.given > HELD {
+        held.clear();
+        Some(archive.instances(&call.who, target).await?)
+    } else {
+        None
+    };
+    let syntaxes =
+        survey.syntaxes.into_iter().filter_map(|(stored, chosen)| Some((stored, chosen?))).collect();
+    let left_out = survey.left_out;
+    Ok(stream(call, Parts { archive: archive.clone(), syntaxes, held, again, open: None }, left_out))
+}
+
+/// What can be given of a study's instances, by the transfer syntaxes that they are stored in.
+struct Survey<'a> {
+    accept: &'a Accept,
+    /// Each syntax met, with what of it the client takes.
+    syntaxes: Vec<(Syntax, Option<Offer>)>,
+    given: usize,
+    left_out: usize,
+}
+
+impl Survey<'_> {
+    /// Whether the client takes the instance in some form.
+    fn look(&mut self, record: &InstanceRecord) -> Result<bool, Refusal> {
+        let stored = syntax(record)?;
+        let known = self.syntaxes.iter().find(|(syntax, _)| *syntax == stored).map(|(_, chosen)| *chosen);
+        let chosen = known.unwrap_or_else(|| {
+            let chosen = self.accept.choose(&instance_offers(stored, false)).copied();
+            self.syntaxes.push((stored, chosen));
+            chosen
+        });
+        if chosen.is_some() {
+            self.given += 1;
+        } else {
+            self.left_out += 1;
+        }
+        Ok(chosen.is_some())
+    }
+
+    fn available(&self) -> Vec<String> {
+        let mut available: Vec<String> = Vec::new();
+        for (stored, _) in &self.syntaxes {
+            for offer in instance_offers(stored, false) {
+                let text = offer.to_string();
+                if !available.contains(&text) {
+                    available.push(text);
+                }
+            }
+        }
+        available
+    }
+}
+
+fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Response {
+    let mut bits = [0; 16];
+    let random = getrandom::fill(&mut bits).is_ok();
+    let boundary = match random {
+        true => Boundary::from_random(u128::from_be_bytes(bits)),
+        false => Tag::of(&bits, "study").boundary(call.app.secret()),
+    };
+    let writer = Writer::new(boundary);
+    let content_type = writer.content_type(DICOM);
+    let base = call.app.base().clone();
+    let pieces = futures::stream::try_unfold((parts, Some(writer)), move |(mut parts, writer)| {
+        let base = base.clone();
+        async move {
+            let Some(mut writer) = writer else { return Ok(None) };
+            if let Some(piece) = parts.next_of_open().await {
+                return Ok(Some((piece?, (parts, Some(writer)))));
+            }
+            let Some((record, offer)) = parts.next_record().await? else {
+                return Ok(Some((writer.close(), (parts, None))));
+            };
+            let location = base.instance(&record.study, &record.series, &record.sop_instance);
+            let head =
+                writer.head(&[("Content-Type", &offer.content_type()), ("Content-Location", &location)]);
+            parts.open(record, &offer).await?;
+            Ok(Some((head, (parts, Some(writer)))))
+        }
+    });
+    let mut response = Response::new(Outgoing::new([Segment::Pieces(pieces.boxed())], None).into_body());
+    insert(response.headers_mut(), CONTENT_TYPE, &content_type);
+    if left_out > 0 {
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        let text = format!(
+            "{left_out} instances are left out: their transfer syntax is not among those asked for. \
+             Accept: multipart/related; type=\"{DICOM}\"; transfer-syntax=* gives them as they are stored."
+        );
+        response.headers_mut().insert(WARNING, call.app.warning(&text));
+    }
+    response
+}
+
+/// The instances of a study one after the other; one file is open at a time.
+struct Parts {
+    archive: Archive,
+    syntaxes: Vec<(Syntax, Offer)>,
+    held: VecDeque<InstanceRecord>,
+    /// Where more records come from.
+    again: Option<Instances>,
+    open: Option<Pieces>,
+}
+
+impl Parts {
+    async fn next_of_open(&mut self) -> Option<Result<Bytes, archive::ReadError>> {
+        let piece = self.open.as_mut()?.next().await;
+        if piece.is_none() {
+            self.open = None;
+        }
+        piece
+    }
+
+    /// The next instance that can be given; `None` at the end.
+    async fn next_record(&mut self) -> Result<Option<(InstanceRecord, Offer)>, archive::ReadError> {
+        loop {
+            while let Some(record) = self.held.pop_front() {
+                let chosen = self.syntaxes.iter().find(|(stored, _)| stored.uid == record.transfer_syntax);
+                if let Some((_, offer)) = chosen {
+                    return Ok(Some((record, *offer)));
+                }
+            }
+            let Some(again) = &mut self.again else { return Ok(None) };
+            self.held = again.next_page().await?.into();
+            if self.held.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn open(&mut self, record: InstanceRecord, offer: &Offer) -> Result<(), archive::ReadError> {
+        let stored = self.syntaxes.iter().find(|(stored, _)| stored.uid == record.transfer_syntax);
+        let form = stored.map_or(Form::AsStored, |(stored, _)| form(offer, stored));
+        self.open = Some(self.archive.open_instance(record).await?.part10(form)?.stream);
+        Ok(())
+    }
+}
+
+/// The form that gives what is offered.
+fn form(offer: &Offer, stored: Syntax) -> Form {
+    if offer.syntax == Some(stored) { Form::AsStored } else { Form::ExplicitLe }
+}
+
+fn syntax(record: &InstanceRecord) -> Result<Syntax, Refusal> {
+    transfer_syntax::by_uid(&record.transfer_syntax).ok_or_else(|| {
+        let error = format!("the index names transfer syntax {}", record.transfer_syntax);
+        Refusal::from(archive::ReadError::Storage(error))
+    })
+}
+
+/// Sets a header whose value is made of URLs, media types and numbers.
+pub(crate) fn insert(headers: &mut HeaderMap, name: http::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// An offer as part of an entity tag.
+pub(crate) trait Representation {
+    /// Framing, media type and transfer syntax.
+    fn to_string_with_syntax(&self) -> String;
+}
+
+impl Representation for Offer {
+    fn to_string_with_syntax(&self) -> String {
+        format!("{:?} {}", self.framing, self.content_type())
+    }
+}

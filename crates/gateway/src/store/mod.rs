@@ -1,0 +1,45 @@
+//! STOW-RS: `POST /studies` and `POST /studies/{study}` (PS3.18 10.5).
+
+mod answer;
+mod identity;
+mod parts;
+mod request;
+mod session;
+mod upload;
+
+use axum::response::Response;
+use dicomweb::media::{Accept, Resource, json_offers};
+use dicomweb::query::RetrieveRequest;
+use model::StudyUid;
+
+use access::Action;
+
+use crate::app::Call;
+use crate::refusal::{Refusal, sentence};
+
+pub(crate) use upload::Upload;
+
+/// Takes the instances of the request's body in, each on its own, and answers with what became of them.
+pub(crate) async fn store(
+    call: &Call<'_>,
+    study: Option<StudyUid>,
+    body: &mut Upload,
+) -> Result<Response, Refusal> {
+    call.who
+        .scope_for(Action::Store)
+        .map_err(|denied| Refusal::new(http::StatusCode::FORBIDDEN, sentence(&denied.to_string())))?;
+    let query = RetrieveRequest::parse(call.query)?;
+    let accept = Accept::read(
+        call.accept(),
+        query.accept.as_deref(),
+        Resource::Store,
+        call.app.config().missing_accept,
+    )?;
+    let offers = json_offers();
+    if accept.choose(&offers).is_none() {
+        return Err(Refusal::not_acceptable(&offers.map(|offer| offer.to_string())));
+    }
+    let source = request::parts(&call.caller.headers, &call.app.config().limits)?;
+    let done = session::run(call, study, source, body).await;
+    answer::answer(call.app, done)
+}
