@@ -199,7 +199,7 @@ fn unbounded(slots: usize) -> Limits {
 }
 
 fn pieces(length: usize) -> Vec<Bytes> {
-    let bytes = Bytes::from((0..length).map(|i| (i * i >> 7) as u8).collect::<Vec<u8>>());
+    let bytes = Bytes::from((0..length).map(|i| ((i * i) >> 7) as u8).collect::<Vec<u8>>());
     (0..length).step_by(PIECE).map(|at| bytes.slice(at..length.min(at + PIECE))).collect()
 }
 

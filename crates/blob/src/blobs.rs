@@ -129,6 +129,7 @@ impl Blobs {
             }
         }
         let refused = self.changed(self.owner.shelf.place(&placing))?;
+        self.owner.spool.trusted()?;
         unplaced.extend(
             refused.into_iter().filter_map(|one| Some(Unplaced { index: *numbers.get(one.index)?, ..one })),
         );

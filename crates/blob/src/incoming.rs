@@ -177,11 +177,11 @@ impl SpoolFile {
     fn flush(&self) -> Result<(), BlobError> {
         self.wait_behind()?;
         rustix::fs::fdatasync(&self.file).map_err(|error| self.failed("flush", error.into()))?;
-        if self.named_durably {
-            return Ok(());
+        if !self.named_durably {
+            let folder = self.spool.folder(self.name.folder());
+            disk::flush_folder(&folder).map_err(|error| self.spool.failed("flush", &folder, error))?;
         }
-        let folder = self.spool.folder(self.name.folder());
-        disk::flush_folder(&folder).map_err(|error| self.spool.failed("flush", &folder, error))
+        self.spool.trusted()
     }
 }
 

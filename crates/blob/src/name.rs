@@ -84,6 +84,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), BlobError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 mod tests {
     use super::*;
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::StatVfs;
@@ -65,37 +65,46 @@ impl Gauge {
 
     /// What is free, at most `age` old.
     pub(crate) fn room(&self) -> Room {
-        let spent = self.left.load(Ordering::Relaxed) < 0;
-        self.not_older_than(if spent { self.age.min(LOW_AGE) } else { self.age })
+        let low = self.left.load(Ordering::Relaxed) < 0;
+        let mut last = self.last();
+        if last.0.elapsed() >= if low { self.age.min(LOW_AGE) } else { self.age } {
+            self.renew(&mut last);
+        }
+        last.1
     }
 
     /// A look at the disk now, whatever was seen before.
     pub(crate) fn look(&self) -> Room {
-        self.not_older_than(Duration::ZERO)
+        let mut last = self.last();
+        self.renew(&mut last);
+        last.1
     }
 
-    /// Counts bytes about to be written. Past the reserve it looks again and answers what it saw.
+    /// Counts bytes about to be written. Where they would go into the reserve, it answers what is free.
     pub(crate) fn spend(&self, bytes: u64) -> Result<(), Room> {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         if self.left.fetch_sub(bytes, Ordering::Relaxed) >= bytes {
             return Ok(());
         }
-        let room = self.not_older_than(self.age.min(LOW_AGE));
-        if room.reserve { Err(room) } else { Ok(()) }
+        let mut last = self.last();
+        if last.1.reserve && last.0.elapsed() < self.age.min(LOW_AGE) {
+            return Err(last.1);
+        }
+        self.renew(&mut last);
+        if self.left.fetch_sub(bytes, Ordering::Relaxed) >= bytes { Ok(()) } else { Err(last.1) }
     }
 
-    fn not_older_than(&self, age: Duration) -> Room {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0.elapsed() < age {
-            return last.1;
-        }
-        // A failing look changes nothing: the write itself will say what is wrong.
+    fn last(&self) -> MutexGuard<'_, (Instant, Room)> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A failing look changes nothing: the write itself will say what is wrong.
+    fn renew(&self, last: &mut (Instant, Room)) {
         if let Ok(stat) = rustix::fs::fstatvfs(&self.folder) {
             let room = Room::of(&stat);
             self.left.store(above_reserve(&room), Ordering::Relaxed);
             *last = (Instant::now(), room);
         }
-        last.1
     }
 }
 
@@ -104,4 +113,27 @@ fn above_reserve(room: &Room) -> i64 {
         return -1;
     }
     i64::try_from(room.free_bytes - room.reserve_bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R5: min(max(1 %, 512 MiB), 10 % of the file system).
+    #[test]
+    fn the_reserve_follows_the_size_of_the_disk() {
+        let (mib, gib) = (1_u64 << 20, 1_u64 << 30);
+        let rows = [
+            (0, 0),
+            (60 * mib, 6 * mib),
+            (gib, gib / 10),
+            (6 * gib, 512 * mib),
+            (50 * gib, 512 * mib),
+            (100 * gib, gib),
+            (u64::MAX, u64::MAX / 100),
+        ];
+        for (total, expected) in rows {
+            assert_eq!(kept_back(total, 512 << 20), expected, "{total}");
+        }
+    }
 }

@@ -37,11 +37,18 @@ impl Spool {
         self.folder(name.folder()).join(name.file())
     }
 
-    /// Whether something new can be taken at all.
-    pub(crate) fn admit(&self) -> Result<(), BlobError> {
+    /// Whether a flush that went well can be believed. When a journal gives up, flushes that were waiting for it may be
+    /// told that all is well (seen with ext4), while others and all later ones fail.
+    pub(crate) fn trusted(&self) -> Result<(), BlobError> {
         if self.health.is_poisoned() {
             return Err(BlobError::Poisoned { folder: self.root.clone() });
         }
+        Ok(())
+    }
+
+    /// Whether something new can be taken at all.
+    pub(crate) fn admit(&self) -> Result<(), BlobError> {
+        self.trusted()?;
         let room = self.gauge.room();
         if room.reserve { Err(self.no_space(room)) } else { Ok(()) }
     }

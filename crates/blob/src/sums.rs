@@ -71,7 +71,7 @@ impl Sums {
 
 /// Bytes that are not those that were stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("chunk {chunk} (from byte {} of the data set) fails its checksum", chunk * CHUNK)]
+#[error("chunk {chunk} (from byte {} of the data set) fails its checksum", chunk.saturating_mul(CHUNK))]
 pub struct BadChunk {
     /// Its number, from 0.
     pub chunk: u64,
@@ -82,7 +82,8 @@ pub struct BadChunk {
 /// The bytes begin where chunk `first_chunk` begins and end where a chunk or the data set ends (see [`aligned`]); `sums`
 /// are those of the whole data set. A chunk without a sum is bad.
 pub fn verify(bytes: &[u8], first_chunk: u64, sums: &[u8]) -> Result<(), BadChunk> {
-    for (chunk, bytes) in (first_chunk..).zip(bytes.chunks(CHUNK as usize)) {
+    for (at, bytes) in (0..).zip(bytes.chunks(CHUNK as usize)) {
+        let chunk = first_chunk.saturating_add(at);
         if sum_of(chunk, sums) != Some(crc32c::crc32c(bytes)) {
             return Err(BadChunk { chunk });
         }
