@@ -202,7 +202,10 @@ impl Message {
             NO_DATA_SET => Dataset::None,
             _ => Dataset::Follows,
         };
-        if field & 0x8000 != 0 && Operation::from_field(field & 0x7FFF).is_some() {
+        // A response is one by its field; where PS3.7 does not have the operation, by what only a response has.
+        let known = Operation::from_field(field & 0x7FFF).is_some();
+        let answers = set.get(element::STATUS).is_some() && set.get(element::MESSAGE_ID).is_none();
+        if field & 0x8000 != 0 && (known || answers) {
             return Ok(Message::Response(Response::read(&set, field)?, data));
         }
         Ok(Message::Request(Request::read(&set, field)?, data))
