@@ -17,10 +17,10 @@ pub enum NameError {
     #[error("neither a parameter nor an attribute's keyword or tag; keywords are written as in PatientID")]
     Unknown,
     /// A path through something that is no sequence.
-    #[error("the path leads through an attribute that is no sequence")]
+    #[error("a path through an attribute that is no sequence")]
     NoSequence,
     /// A path through more than 16 sequences.
-    #[error("the path leads through more than {DEEPEST} sequences")]
+    #[error("a path through more than {DEEPEST} sequences")]
     TooDeep,
 }
 

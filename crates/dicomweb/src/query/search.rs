@@ -218,7 +218,7 @@ impl Reader {
                 self.all = true;
                 continue;
             }
-            let (path, _) = self.name(name)?;
+            let (path, _) = self.name(name).map_err(in_include_field)?;
             if !self.fields.contains(&path) {
                 self.fields.push(path);
             }
@@ -255,6 +255,17 @@ impl Reader {
         if wished {
             self.warnings.push(warning);
         }
+    }
+}
+
+/// The same, said of the parameter whose value the name is.
+fn in_include_field(error: QueryError) -> QueryError {
+    match error {
+        QueryError::Name { name, error } => QueryError::Value {
+            name: "includefield".to_owned(),
+            problem: format!("names {name:?}, which is {error}"),
+        },
+        other => other,
     }
 }
 

@@ -61,12 +61,15 @@ fn qido_019_to_021_refusals() {
     refused("patientid=X", &format!("\"patientid\" is no parameter of a search: {unknown}"));
     refused("Foo=X", &format!("\"Foo\" is no parameter of a search: {unknown}"));
     refused("=X", &format!("\"\" is no parameter of a search: {unknown}"));
-    refused("includefield=Foo", &format!("\"Foo\" is no parameter of a search: {unknown}"));
+    refused(
+        "includefield=00081030,Foo",
+        &format!("the value of \"includefield\" names \"Foo\", which is {unknown}"),
+    );
     let long = "x".repeat(500);
     refused(&format!("{long}=1"), &format!("{:?} is no parameter of a search: {unknown}", &long[..64]));
     refused(
         "PatientID.PatientName=X",
-        "\"PatientID.PatientName\" is no parameter of a search: the path leads through an attribute that is no sequence",
+        "\"PatientID.PatientName\" is no parameter of a search: a path through an attribute that is no sequence",
     );
     refused("StudyDate=abc", "the value of \"StudyDate\" is neither a date YYYYMMDD nor a range of them");
     refused(
