@@ -316,3 +316,36 @@ fn nesting_as_deep_as_the_scanner_goes() {
     let table = BulkTable::decode(&bulk.encode()).unwrap();
     assert_eq!(table.find(&path).map(|bulk| bulk.length), Some(5_000));
 }
+
+#[test]
+fn disorder_within_disorder_has_a_limit() {
+    // 4 KiB in 100 sequences, each in a data set whose elements descend.
+    let mut deep = set().text(0x0040_A160, b"UT", &"x".repeat(4_000));
+    for _ in 0..100 {
+        deep = set().us(0x0040_A731, 1).sequence(0x0040_A730, &[deep]);
+    }
+    let len = |total| {
+        let limits = Limits { total, ..Limits::default() };
+        let mut writer = JsonWriter::with_limits(limits);
+        let mut scanner = Scanner::new(EXPLICIT_LE, scan::Limits::default());
+        scanner.push(&deep.clone().into_bytes(), &mut writer).unwrap();
+        scanner.finish(&mut writer).unwrap();
+        writer.len()
+    };
+    assert_eq!(len(100_000), usize::MAX);
+    assert!(len(1_000_000) < 20_000);
+}
+
+#[test]
+fn character_sets_with_escapes_and_two_bytes() {
+    // JSON-013, TS-020: PS3.5 section H.3.2, and a second byte that looks like the delimiter of values.
+    let name = b"\xD4\xCF\xC0\xDE=\x1B$B;3ED\x1B(J^\x1B$BB@O:\x1B(J=\x1B$B$d$^$@\x1B(J";
+    check(
+        set().text(0x0008_0005, b"CS", "ISO 2022 IR 13\\ISO 2022 IR 87").put(0x0010_0010, b"PN", name),
+        r#"{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"ﾔﾏﾀﾞ","Ideographic":"山田^太郎","Phonetic":"やまだ"}]}}"#,
+    );
+    check(
+        set().text(0x0008_0005, b"CS", "GB18030").put(0x0010_1002, b"LO", b"\x89\x5C\\\x81\x5C"),
+        r#"{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00101002":{"vr":"LO","Value":["塡","乗"]}}"#,
+    );
+}

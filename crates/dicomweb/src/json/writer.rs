@@ -13,6 +13,9 @@ use super::{Limits, number, object};
 const CHARACTER_SET: Tag = Tag(0x0008, 0x0005);
 const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
 
+/// How many times [`Limits::total`] may be written again for the sake of order: under a second.
+const REORDERED: usize = 4;
+
 /// Writes DICOM JSON (PS3.18 section F.2) as a listener of the scanner; [the module](super) says what becomes of what.
 ///
 /// Names ascend whatever the order of the data set. (0008,0005) becomes ISO_IR 192, since the JSON is UTF-8. Pixel data,
@@ -29,6 +32,8 @@ pub struct JsonWriter {
     fragments: Option<Bulk>,
     /// Sequences open inside one that is left out.
     muted: u32,
+    /// Bytes that were written again to bring members into order.
+    reordered: usize,
     full: bool,
     undecoded: bool,
 }
@@ -77,6 +82,7 @@ impl JsonWriter {
             bulk: BulkTable::default(),
             fragments: None,
             muted: 0,
+            reordered: 0,
             full: false,
             undecoded: false,
         };
@@ -128,11 +134,23 @@ impl JsonWriter {
     fn close(&mut self) {
         let Some(level) = self.levels.pop() else { return };
         self.out.push(b'}');
-        if level.disordered {
-            let ordered = object::ordered(self.out.get(level.start..).unwrap_or_default());
-            self.out.truncate(level.start);
-            self.out.extend_from_slice(&ordered);
+        if level.disordered && !self.full {
+            self.order(level.start);
         }
+    }
+
+    /// Brings the members of the object at `start` into order. Objects in objects cost this again and again, so all of
+    /// it has a limit too.
+    fn order(&mut self, start: usize) {
+        let object = self.out.get(start..).unwrap_or_default();
+        self.reordered = self.reordered.saturating_add(object.len());
+        if self.reordered > self.limits.total.saturating_mul(REORDERED) {
+            self.full = true;
+            return;
+        }
+        let ordered = object::ordered(object);
+        self.out.truncate(start);
+        self.out.extend_from_slice(&ordered);
     }
 
     /// Begins a member: `,"GGGGEEEE":{"vr":"XX"`. `None` for what is left out.

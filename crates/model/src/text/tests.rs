@@ -137,3 +137,43 @@ fn values_are_split_and_trimmed() {
     check_values("", VR::UR, b"http://x/a\\b ", &["http://x/a\\b"]);
     check_values("", VR::DS, b" 1.5\\ 2 ", &["1.5", "2"]);
 }
+
+#[test]
+fn any_bytes_decode_to_something() {
+    let sets = [
+        "",
+        "ISO_IR 100",
+        "ISO_IR 13",
+        "ISO_IR 166",
+        "ISO_IR 192",
+        "GB18030",
+        "\\ISO 2022 IR 87",
+        "\\ISO 2022 IR 149",
+        "\\ISO 2022 IR 58",
+        "ISO 2022 IR 13\\ISO 2022 IR 87\\ISO 2022 IR 159",
+    ];
+    // Bytes that mean much to ISO 2022, and any others.
+    let weighty = b"\x1B\x1B\x1B$$(()-BJDCAIT\\^=\r\n\xC8\xAB\x81\x5C";
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    for round in 0..20_000 {
+        let length = usize::from(next() % 40);
+        let mut byte = || match next() {
+            roll @ 0..160 => weighty[usize::from(roll) % weighty.len()],
+            _ => next(),
+        };
+        let bytes: Vec<u8> = (0..length).map(|_| byte()).collect();
+        let set = sets[round % sets.len()];
+        let sets = CharacterSets::parse(set.as_bytes());
+        for vr in [VR::PN, VR::LO, VR::LT, VR::CS] {
+            let text = sets.decode(vr, &bytes);
+            assert!(matches!(set, "ISO_IR 192" | "GB18030") || !text.contains('\x1B'), "{bytes:02X?}");
+            assert!(sets.decode_values(vr, &bytes).len() <= 1 + text.matches('\\').count());
+        }
+    }
+}
