@@ -152,16 +152,20 @@ impl Incoming<'_> {
         let mut work = self.settle().await?;
         let parts = std::mem::take(&mut self.pending);
         let shared = Arc::clone(self.shared);
-        let flushed = tokio::task::spawn_blocking(move || {
-            work.step(&parts)?;
-            let sequence = shared.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-            let ready = work.finish(sequence)?;
-            ready.sealed.flush()?;
-            Ok::<Ready, StoreError>(ready)
-        })
-        .await
-        .map_err(lost)??;
-        commit(self.shared, flushed).await
+        // A task of its own: whoever waits may be gone before it ends (a cut connection drops this future), and a row
+        // that is committed while its file is taken back would point nowhere.
+        let ending = tokio::spawn(async move {
+            let flushing = Arc::clone(&shared);
+            let flushed = tokio::task::spawn_blocking(move || {
+                work.step(&parts)?;
+                let sequence = flushing.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+                let ready = work.finish(sequence)?;
+                ready.sealed.flush()?;
+                Ok::<Ready, StoreError>(ready)
+            });
+            commit(&shared, flushed.await.map_err(lost)??).await
+        });
+        ending.await.map_err(lost)?
     }
 
     /// Waits for the step that runs and takes the work back, within the metadata limits.
