@@ -1,7 +1,6 @@
 //! STOW-RS: `POST /studies` and `POST /studies/{study}` (PS3.18 10.5).
 
 mod answer;
-mod identity;
 mod parts;
 mod request;
 mod session;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use archive::{Announced, Framing, Incoming, Outcome, StoreError, Stored};
+use archive::{Announced, Framing, Identity, Incoming, Outcome, StoreError, Stored};
 use bytes::Bytes;
 use dicomweb::multipart::{Event, MultipartError, PartHead};
 use dicomweb::stow::{Failure, PartOutcome, WarningReason};
@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use model::StudyUid;
 
-use super::identity::{Identity, Named};
 use super::parts::Parts;
 use super::upload::{Upload, UploadError};
 use crate::app::Call;
@@ -71,8 +70,8 @@ pub(super) async fn run(
 /// A part that ended without an outcome; there is no such part.
 const UNKNOWN: PartOutcome = PartOutcome::Failed { instance: None, failure: Failure::CannotUnderstand };
 
-/// A part's number from 0 on, what it is called, and what became of it.
-type Finished = (usize, Option<Named>, Result<Stored, StoreError>);
+/// A part's number from 0 on, which instance it is, and what became of it.
+type Finished = (usize, Identity, Result<Stored, StoreError>);
 
 struct Session<'a> {
     call: &'a Call<'a>,
@@ -89,7 +88,7 @@ struct Session<'a> {
 /// The part whose bytes are coming.
 enum Open<'a> {
     None,
-    Receiving(Box<Incoming<'a>>, Identity),
+    Receiving(Box<Incoming<'a>>),
     /// It failed; the rest of its bytes is read and thrown away.
     Failed,
     /// The same, but because of our storage, at this moment.
@@ -134,7 +133,7 @@ impl<'a> Session<'a> {
             && !head.content_type().is_some_and(|media| media.is_named("application/dicom"));
         if foreign {
             let why = "its Content-Type is not application/dicom";
-            self.fail(self.outcomes.len() - 1, None, Failure::CannotUnderstand, why);
+            self.fail(self.outcomes.len() - 1, &Identity::default(), Failure::CannotUnderstand, why);
             self.open = Open::Failed;
             return;
         }
@@ -147,27 +146,24 @@ impl<'a> Session<'a> {
         };
         let call = self.call;
         match self.beside(call.app.archive().receive(&call.who, announced)).await {
-            Ok(incoming) => self.open = Open::Receiving(Box::new(incoming), Identity::default()),
-            Err(error) => self.refuse_open(None, &error),
+            Ok(incoming) => self.open = Open::Receiving(Box::new(incoming)),
+            Err(error) => self.refuse_open(&Identity::default(), &error),
         }
     }
 
     async fn write(&mut self, bytes: Bytes) {
         match std::mem::replace(&mut self.open, Open::None) {
-            Open::Receiving(mut incoming, mut identity) => {
-                identity.look(&bytes);
-                match self.beside(incoming.write(bytes)).await {
-                    Ok(()) => self.open = Open::Receiving(incoming, identity),
-                    Err(error) => self.refuse_open(identity.named(), &error),
-                }
-            }
+            Open::Receiving(mut incoming) => match self.beside(incoming.write(bytes)).await {
+                Ok(()) => self.open = Open::Receiving(incoming),
+                Err(error) => self.refuse_open(&incoming.identity(), &error),
+            },
             failed => self.open = failed,
         }
     }
 
     /// The open part cannot be stored.
-    fn refuse_open(&mut self, named: Option<Named>, error: &StoreError) {
-        self.refuse(self.outcomes.len() - 1, named, error);
+    fn refuse_open(&mut self, identity: &Identity, error: &StoreError) {
+        self.refuse(self.outcomes.len() - 1, identity, error);
         self.open = match failure(error.kind()) {
             Failure::NoSpace | Failure::Unavailable => Open::Refused(Instant::now()),
             Failure::TooLarge
@@ -181,11 +177,10 @@ impl<'a> Session<'a> {
     }
 
     async fn end(&mut self) {
-        let Open::Receiving(incoming, identity) = std::mem::replace(&mut self.open, Open::None) else {
-            return;
-        };
+        let Open::Receiving(incoming) = std::mem::replace(&mut self.open, Open::None) else { return };
         let number = self.outcomes.len() - 1;
-        self.finishing.push(Box::pin(async move { (number, identity.named(), incoming.finish().await) }));
+        let identity = incoming.identity();
+        self.finishing.push(Box::pin(async move { (number, identity, incoming.finish().await) }));
         while self.finishing.len() >= self.limit {
             if let Some(finished) = self.finishing.next().await {
                 self.record(finished);
@@ -196,14 +191,10 @@ impl<'a> Session<'a> {
     /// Forgets the part that is not whole, and waits for those that are.
     async fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::None) {
-            Open::Receiving(_, identity) => {
+            Open::Receiving(incoming) => {
+                let why = "the body ends before it does";
                 let number = self.outcomes.len() - 1;
-                self.fail(
-                    number,
-                    identity.named(),
-                    Failure::CannotUnderstand,
-                    "the body ends before it does",
-                );
+                self.fail(number, &incoming.identity(), Failure::CannotUnderstand, why);
             }
             Open::None | Open::Failed | Open::Refused(_) => {}
         }
@@ -224,10 +215,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn record(&mut self, (number, named, result): Finished) {
+    fn record(&mut self, (number, identity, result): Finished) {
         let stored = match result {
             Ok(stored) => stored,
-            Err(error) => return self.refuse(number, named, &error),
+            Err(error) => return self.refuse(number, &identity, &error),
         };
         let (warning, label) = match stored.outcome() {
             Outcome::New => (None, "new"),
@@ -256,7 +247,7 @@ impl<'a> Session<'a> {
         );
     }
 
-    fn refuse(&mut self, number: usize, named: Option<Named>, error: &StoreError) {
+    fn refuse(&mut self, number: usize, identity: &Identity, error: &StoreError) {
         let failure = failure(error.kind());
         match failure {
             Failure::NoSpace | Failure::Unavailable => {
@@ -270,14 +261,14 @@ impl<'a> Session<'a> {
             | Failure::Class
             | Failure::Denied => tracing::info!(%error, source = %self.from, "an instance is not stored"),
         }
-        self.fail(number, named, failure, &error.to_string());
+        self.fail(number, identity, failure, &error.to_string());
     }
 
-    fn fail(&mut self, number: usize, instance: Option<Named>, failure: Failure, why: &str) {
+    fn fail(&mut self, number: usize, identity: &Identity, failure: Failure, why: &str) {
         metrics::counter!("overread_store_errors_total", "door" => "stow", "kind" => failure_label(failure))
             .increment(1);
         self.complaints.push(format!("{:04X} part {}: {why}", failure.code(), number + 1));
-        self.set(number, PartOutcome::Failed { instance, failure });
+        self.set(number, PartOutcome::Failed { instance: identity.get(), failure });
     }
 
     fn set(&mut self, number: usize, outcome: PartOutcome) {
