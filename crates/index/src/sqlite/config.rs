@@ -26,8 +26,8 @@ pub struct Config {
     pub queue: usize,
     /// Length of the write-ahead log at which a checkpoint starts beside the writer, in pages of 4 KiB.
     pub checkpoint_pages: u32,
-    /// Length at which the writer itself finishes the checkpoint, so that the log starts anew: the log's size on disk
-    /// while no long reader holds it.
+    /// Length at which the log begins anew: its size on disk while no reading takes long. Eight times as long, and the
+    /// writer waits for the disk.
     pub wal_pages: u32,
     /// A search that takes longer is stopped.
     pub search_time: Duration,

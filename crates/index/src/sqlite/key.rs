@@ -30,6 +30,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// Whether one study may have several values.
+    pub(super) fn has_several(self) -> bool {
+        matches!(self, Kind::Modality | Kind::PatientName | Kind::Referring)
+    }
+
     /// The kind under which the attribute's values stand, if they do.
     pub(super) fn of(attribute: Attribute) -> Option<Kind> {
         Some(match attribute {

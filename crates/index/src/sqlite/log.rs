@@ -1,13 +1,14 @@
 //! The write-ahead log: pages move into the database file beside the writer, so that no commit waits for it.
 //!
 //! A thread with a connection of its own runs passive checkpoints, which lock out neither the writer nor readers. While
-//! commits go on it never quite reaches the log's end, so past [`Config::wal_pages`] the writer moves the last few pages
-//! itself; the next commit then begins the log anew. The same thread lets memory go when nothing happens.
+//! commits go on it never quite reaches the log's end. So once the log is long enough it goes on until few pages are
+//! left, and the writer moves those between two commits; the next commit then begins the log anew. The same thread lets
+//! memory go when nothing happens.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,20 +22,31 @@ use crate::IndexError;
 /// So long without a commit, and the rest of the log is moved and memory given back.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// Pages that the writer may move itself: a few milliseconds.
+const FEW: u32 = 256;
+/// Rounds in which the thread tries to leave so few.
+const ROUNDS: usize = 8;
+/// The log grows to so many times its usual length while readers or the disk keep it; then the writer waits.
+const TOO_LONG: u32 = 8;
+
 /// The writer's side.
 pub(super) struct Log {
     shared: Arc<Shared>,
     wake: SyncSender<()>,
-    soft: u32,
-    hard: u32,
-    /// The length at which the writer tries next to finish a checkpoint.
-    next: u32,
 }
 
-#[derive(Default)]
 struct Shared {
+    /// The log's length at which a checkpoint starts, and that at which it begins anew, in pages.
+    start: u32,
+    anew: u32,
+    /// The log's length after the last commit.
+    pages: AtomicU32,
     /// Commits since the last checkpoint.
     behind: AtomicBool,
+    /// Few pages are left: the writer's turn.
+    few_left: AtomicBool,
+    /// One checkpoint at a time: the engine would answer the second that it is busy.
+    turn: Mutex<()>,
     /// A flush failed. The kernel may have dropped the pages, and would report success the next time.
     failure: OnceLock<IndexError>,
 }
@@ -47,15 +59,17 @@ pub(super) fn start(
     writer: tokio::sync::mpsc::WeakSender<Job>,
 ) -> Result<(Log, JoinHandle<()>), IndexError> {
     let conn = schema::checkpointer(path)?;
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared {
+        start: config.checkpoint_pages,
+        anew: config.wal_pages,
+        pages: AtomicU32::new(0),
+        behind: AtomicBool::new(false),
+        few_left: AtomicBool::new(false),
+        turn: Mutex::new(()),
+        failure: OnceLock::new(),
+    });
     let (wake, woken) = mpsc::sync_channel(1);
-    let log = Log {
-        shared: Arc::clone(&shared),
-        wake,
-        soft: config.checkpoint_pages,
-        hard: config.wal_pages,
-        next: config.wal_pages,
-    };
+    let log = Log { shared: Arc::clone(&shared), wake };
     let thread = thread::Builder::new()
         .name("index-log".into())
         .spawn(move || keep(&conn, &shared, &woken, &readers, &writer))
@@ -75,7 +89,7 @@ fn keep(
         match woken.recv_timeout(QUIET) {
             Ok(()) => {
                 resting = false;
-                shared.checkpoint(conn);
+                shared.follow(conn);
             }
             Err(RecvTimeoutError::Timeout) => {
                 if shared.behind.load(Ordering::Relaxed) {
@@ -97,19 +111,19 @@ fn keep(
 
 impl Log {
     /// After a commit that left the log this long.
-    pub(super) fn committed(&mut self, conn: &Connection, pages: u32) {
-        self.shared.behind.store(true, Ordering::Relaxed);
-        if pages < self.soft {
-            self.next = self.hard;
+    pub(super) fn committed(&self, conn: &Connection, pages: u32) {
+        let shared = &self.shared;
+        shared.pages.store(pages, Ordering::Relaxed);
+        shared.behind.store(true, Ordering::Relaxed);
+        if pages < shared.start {
             return;
+        }
+        let turn = shared.few_left.swap(false, Ordering::Relaxed);
+        if pages >= shared.anew && turn || pages >= shared.anew.saturating_mul(TOO_LONG) {
+            shared.checkpoint(conn);
         }
         // Full means that it was woken already.
         let _ = self.wake.try_send(());
-        if pages >= self.next {
-            let done = self.shared.checkpoint(conn);
-            // Kept by a long reader or by the thread's own checkpoint: later again, not at each commit.
-            self.next = if done { self.hard } else { pages.saturating_add(self.soft) };
-        }
     }
 
     /// A flush that failed, then or ever since the start.
@@ -124,25 +138,40 @@ impl Log {
 }
 
 impl Shared {
-    /// Moves what can be moved without waiting; whether that was all.
-    fn checkpoint(&self, conn: &Connection) -> bool {
+    /// Moves what can be moved; of a log that should begin anew, all but a few pages.
+    fn follow(&self, conn: &Connection) {
+        for _ in 0..ROUNDS {
+            let moved = self.checkpoint(conn);
+            let pages = self.pages.load(Ordering::Relaxed);
+            if pages < self.anew {
+                return;
+            }
+            if pages.saturating_sub(moved) <= FEW {
+                self.few_left.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
+    }
+
+    /// Moves what no reader still needs in the log; how many of the log's pages are moved by now.
+    fn checkpoint(&self, conn: &Connection) -> u32 {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if self.failure.get().is_some() {
-            return false;
+            return 0;
         }
         self.behind.store(false, Ordering::Relaxed);
-        let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        });
+        // Busy, length, moved.
+        let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2));
         match moved.map_err(IndexError::from) {
-            Ok((busy, log, moved)) => busy == 0 && log == moved,
+            Ok(moved) => u32::try_from(moved).unwrap_or(0),
             Err(error @ IndexError::Flush(_)) => {
                 self.fail(error);
-                false
+                0
             }
             Err(error) => {
                 tracing::warn!(%error, "the index's log could not be moved; it grows until it can");
                 self.behind.store(true, Ordering::Relaxed);
-                false
+                0
             }
         }
     }

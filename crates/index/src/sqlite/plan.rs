@@ -20,6 +20,8 @@ pub(super) enum Driver {
     Newest,
     /// The holdings of these custodians side by side, newest first.
     Holdings(Vec<i64>),
+    /// All holdings of these custodians; to be sorted.
+    Held(Vec<i64>),
     /// Studies under one key, newest first.
     Key(Kind, String),
     /// Studies under the keys from one on and before another that fit a pattern; to be sorted.
@@ -36,7 +38,7 @@ pub(super) struct Plan {
 }
 
 /// So few candidates cost less than thinking on.
-const FEW: i64 = 64;
+const FEW: i64 = 128;
 /// Candidates counted in the first round: some 0.2 ms for each driver.
 const FIRST_COUNT: i64 = 2_000;
 /// Candidates that are rather sorted than looked for along the newest: up to here a sort takes some 10 ms, and
@@ -53,15 +55,18 @@ pub(super) fn plan(
     moments: &Moments,
 ) -> Result<Plan, IndexError> {
     let mut candidates = candidates(search);
-    let base = Plan { driver: walk(scoped), answers: None };
+    let held = scoped.studies(conn)?;
+    let base = Plan { driver: walk(scoped, held), answers: None };
     match candidates.as_slice() {
         [] => return Ok(base),
         [only] if only.certain => return Ok(candidates.swap_remove(0).plan),
+        // Whoever sees few studies waits for none of the others.
+        _ if held.is_some_and(|held| held <= FEW) => return Ok(base),
         _ => {}
     }
     let mut best: Option<(i64, Plan)> = None;
     let along = Candidate { plan: base, certain: false };
-    let walkable = moments.is_bounded() || matches!(along.plan.driver, Driver::Holdings(_));
+    let walkable = moments.is_bounded() || held.is_some_and(|held| held < SORTABLE);
     for candidate in candidates.iter().chain(walkable.then_some(&along)) {
         let count = candidate.count(conn, scoped, moments, FIRST_COUNT)?;
         if best.as_ref().is_none_or(|(least, _)| count < *least) {
@@ -92,14 +97,24 @@ pub(super) fn plan(
 /// Every plan that could be chosen.
 #[cfg(test)]
 pub(super) fn all(scoped: &Scoped, search: &Search) -> Vec<Plan> {
-    let walks = [walk(scoped), Driver::Newest].map(|driver| Plan { driver, answers: None });
+    let mut walks = vec![walk(scoped, None), Driver::Newest];
+    if let Scoped::Custodians(custodians) = scoped {
+        walks.push(Driver::Held(custodians.clone()));
+    }
+    let walks = walks.into_iter().map(|driver| Plan { driver, answers: None });
     candidates(search).into_iter().map(|candidate| candidate.plan).chain(walks).collect()
 }
 
-fn walk(scoped: &Scoped) -> Driver {
-    match scoped.few(SIDE_BY_SIDE) {
-        Some(custodians) => Driver::Holdings(custodians.to_vec()),
-        None => Driver::Newest,
+/// Along all that is in scope. `held` studies are, when not all are.
+fn walk(scoped: &Scoped, held: Option<i64>) -> Driver {
+    match scoped {
+        Scoped::Custodians(custodians) if custodians.len() <= SIDE_BY_SIDE => {
+            Driver::Holdings(custodians.clone())
+        }
+        Scoped::Custodians(custodians) if held.is_some_and(|held| held < SORTABLE) => {
+            Driver::Held(custodians.clone())
+        }
+        _ => Driver::Newest,
     }
 }
 
@@ -140,7 +155,7 @@ impl Driver {
     pub(super) fn source(&self, sql: &mut Sql) {
         sql.push(match self {
             Driver::Newest => "study s INDEXED BY study_newest",
-            Driver::Holdings(_) => "study s INDEXED BY study_of_custodian",
+            Driver::Holdings(_) | Driver::Held(_) => "study s INDEXED BY study_of_custodian",
             Driver::Key(..) | Driver::Keys { .. } => "study_key k",
             Driver::Studies(_) => "study s NOT INDEXED",
         });
@@ -153,7 +168,7 @@ impl Driver {
             Driver::Newest => {
                 sql.push("s.visible = 1");
             }
-            Driver::Holdings(custodians) => {
+            Driver::Holdings(custodians) | Driver::Held(custodians) => {
                 sql.push("s.visible = 1 AND s.custodian ");
                 match custodians.as_slice() {
                     [one] => sql.push("= ").bind(*one),

@@ -56,12 +56,14 @@ impl Scoped {
         matches!(self, Scoped::Custodians(ids) if ids.is_empty())
     }
 
-    /// The custodians one by one, when there are few enough to walk their holdings side by side.
-    pub(super) fn few(&self, at_most: usize) -> Option<&[i64]> {
-        match self {
-            Scoped::Custodians(ids) if ids.len() <= at_most => Some(ids),
-            _ => None,
+    /// How many studies are within it, when it is not all: from counters.
+    pub(super) fn studies(&self, conn: &Connection) -> Result<Option<i64>, IndexError> {
+        if *self == Scoped::Everything {
+            return Ok(None);
         }
+        let mut sql = Sql::new("SELECT ifnull(sum(studies), 0) FROM custodian WHERE ");
+        self.condition(&mut sql, "id");
+        sql.first(conn, |row| Ok(row.get(0)?))
     }
 }
 

@@ -69,7 +69,7 @@ fn walk(sql: &mut Sql, driver: &Driver, plan: &Plan, scoped: &Scoped, search: &S
         }
     }
     let (moment, study) = if driver.by_key() { ("k.moment", "k.study") } else { ("s.moment", "s.id") };
-    let several = matches!(driver, Driver::Keys { .. });
+    let several = matches!(driver, Driver::Keys { kind, .. } if kind.has_several());
     sql.push(if several { "SELECT DISTINCT " } else { "SELECT " }).push(moment).push(", ").push(study);
     sql.push(match search.level {
         Level::Study => " FROM ",

@@ -110,6 +110,7 @@ fn name(driver: &Driver) -> &'static str {
     match driver {
         Driver::Newest => "newest",
         Driver::Holdings(_) => "holdings",
+        Driver::Held(_) => "held",
         Driver::Key(..) => "key",
         Driver::Keys { .. } => "keys",
         Driver::Studies(_) => "studies",
