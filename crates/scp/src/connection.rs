@@ -111,8 +111,9 @@ impl<S: Wire> Connection<S> {
     async fn wait(&mut self) -> Option<Event> {
         let start = Instant::now();
         let mut deadline = self.association.wait(start);
-        let idle = self.phase == Phase::Draining && !self.association.inside_message();
-        if idle && self.association.state() == State::Sta6 {
+        let established = self.association.state() == State::Sta6;
+        let idle = self.phase == Phase::Draining && established && !self.association.inside_message();
+        if idle {
             let soon = start + self.shared.config.drain_idle;
             deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
         }

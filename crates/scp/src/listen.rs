@@ -61,6 +61,7 @@ impl Scp {
     /// Accepts connections, over TLS when `tls` is given, until [`Scp::drain`]. Call it once for each listener.
     pub async fn listen(&self, listener: TcpListener, tls: Option<Arc<ServerConfig>>) {
         let tls = tls.map(TlsAcceptor::from);
+        let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -68,9 +69,15 @@ impl Scp {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, tls.as_ref()),
+                Ok((stream, peer)) => {
+                    failing = false;
+                    self.admit(stream, peer, tls.as_ref());
+                }
                 Err(error) => {
-                    tracing::error!(%error, "could not accept a DIMSE connection");
+                    // Said once for as long as it lasts.
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(%error, "cannot accept DIMSE connections");
+                    }
                     tokio::time::sleep(REST).await;
                 }
             }

@@ -191,6 +191,26 @@ async fn the_same_instance_from_many_at_once() {
     }
 }
 
+/// DIMSE-022, DIMSE-049: requests that do not wait are answered one by one, in their order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_requests() {
+    let bench = Bench::new().await;
+    let mut client = bench.connect().await;
+    let instances: Vec<Instance> = (1..=10).map(|n| Instance::new(1, 1, n)).collect();
+    for (id, instance) in (100..).zip(&instances) {
+        client.begin(3, CT, &instance.sop_instance);
+        client.association.data(3, Bytes::from(instance.data_set()), true).unwrap();
+        client.association.command(1, &dimse::command::Echo::write(id)).unwrap();
+    }
+    for (id, instance) in (100..).zip(&instances) {
+        let stored = client.response().await;
+        let uid = stored.sop_instance.map(|uid| uid.to_string());
+        assert_eq!((stored.status.0, uid.as_deref()), (0x0000, Some(instance.sop_instance.as_str())));
+        assert_eq!(client.response().await.message_id, id);
+    }
+    client.release().await;
+}
+
 /// DIMSE-008 over a connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_are_asked() {
