@@ -253,8 +253,9 @@ impl DataSet {
         }
     }
 
-    /// The encoded data set as it was stored.
-    pub(crate) fn stored_bytes(&self) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    /// The encoded data set as it was stored, without a file head, verified as it streams: all pieces but the last are of
+    /// even length.
+    pub fn stored_bytes(&self) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let length = self.record.length;
         self.clone().stream(0..length, 1)
     }
