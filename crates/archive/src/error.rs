@@ -6,6 +6,8 @@ use index::IndexError;
 use model::part10::HeadError;
 use model::scan::ScanError;
 
+use crate::parse::Unfit;
+
 /// Why an instance was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -108,6 +110,15 @@ impl StoreError {
             StoreError::Class(_) => StoreErrorKind::Class,
             StoreError::Syntax(_) => StoreErrorKind::Syntax,
             StoreError::TooLarge { .. } | StoreError::TooManyAttributes { .. } => StoreErrorKind::TooLarge,
+        }
+    }
+}
+
+impl From<Unfit> for StoreError {
+    fn from(error: Unfit) -> Self {
+        match error {
+            Unfit::DataSet(error) => StoreError::DataSet(error),
+            Unfit::TooManyAttributes { limit } => StoreError::TooManyAttributes { limit: limit as u64 },
         }
     }
 }

@@ -133,7 +133,7 @@ pub(crate) fn reread(config: &Config, reader: &Reader, location: Location) -> Re
     if head.data_offset as u64 != HEAD_LEN || reader.length() != origin.length {
         return Err(format!("it has {} bytes of data set, its head says {}", reader.length(), origin.length));
     }
-    let mut parser = Parser::new(syntax, config.scan);
+    let mut parser = Parser::new(syntax, config);
     let mut sums = blob::Sums::new(syntax.uid.as_bytes());
     let mut at = 0;
     while at < origin.length {

@@ -1,10 +1,12 @@
 //! Reading what is held: instances, metadata, frames, bulk data.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use access::{Action, Principal, Scope};
 use dicomweb::json::BulkTable;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use imaging::frames::PixelLayout;
 use index::{Cursor, InstanceDetail, InstanceRecord, Target};
 use model::transfer_syntax::{self, Syntax};
@@ -88,9 +90,35 @@ pub struct BulkItem {
 
 impl BulkItem {
     /// The bytes of `range` within the value, verified; the range must lie inside it.
-    pub fn stream(&self, range: std::ops::Range<u64>) -> BoxStream<'static, Result<Bytes, ReadError>> {
-        self.source.clone().stream(self.start + range.start..self.start + range.end, self.word)
+    pub fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        let word = u64::from(self.word.max(1));
+        // Words are turned whole, so the reading begins and ends with one.
+        let (from, to) =
+            (range.start - range.start % word, range.end.next_multiple_of(word).min(self.length));
+        let whole = self.source.clone().stream(self.start + from..self.start + to, self.word);
+        if (from, to) == (range.start, range.end) {
+            return whole;
+        }
+        within(whole, range.start - from, range.end - range.start)
     }
+}
+
+/// `length` bytes of a stream behind its first `skip` bytes.
+fn within(
+    pieces: BoxStream<'static, Result<Bytes, ReadError>>,
+    skip: u64,
+    length: u64,
+) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    let mut at = 0;
+    let cut = move |piece: Bytes| {
+        let here = piece.len() as u64;
+        let from = skip.saturating_sub(at).min(here);
+        let to = (skip + length).saturating_sub(at).clamp(from, here);
+        at += here;
+        // Both are within the piece, whose length is a usize.
+        piece.slice(from as usize..to as usize)
+    };
+    pieces.map_ok(cut).boxed()
 }
 
 impl Archive {

@@ -200,7 +200,7 @@ impl Work {
 
     fn body(&self, syntax: Syntax, meta: Named) -> Result<Box<Body>, StoreError> {
         let file = self.shared.blobs.create(syntax.uid.as_bytes())?;
-        Ok(Box::new(Body { syntax, meta, parser: Parser::new(syntax, self.shared.config.scan), file }))
+        Ok(Box::new(Body { syntax, meta, parser: Parser::new(syntax, &self.shared.config), file }))
     }
 
     /// Scans first: what cannot be understood is not written.
