@@ -1,2 +1,60 @@
-//! The `overread` binary.
-fn main() {}
+//! `overread`: the binary. Configuration, wiring, signals and commands.
+//!
+//! Everything that decides about studies lies in the crates below; this one must not know business rules.
+
+mod announce;
+mod check_config;
+mod cli;
+mod commands;
+mod config;
+mod control;
+mod doors;
+mod event;
+mod exit;
+mod import;
+mod jobs;
+mod logging;
+mod observe;
+mod open;
+mod report;
+mod send;
+mod serve;
+mod signals;
+mod start;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use config::ConfigError;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let json = cli.json;
+    let done = match cli.command {
+        Command::CheckConfig(flags) => Ok(check_config::run(&flags, json)),
+        Command::Serve(flags) => serve::run(&flags, json),
+        Command::Import(command) => on_runtime(commands::import(command, json)),
+        Command::Send(command) => on_runtime(commands::send(command, json)),
+        Command::Verify(command) => on_runtime(commands::verify(command, json)),
+        Command::Rebuild(command) => on_runtime(commands::rebuild(command, json)),
+        Command::Backup(command) => on_runtime(commands::backup(command, json)),
+    };
+    done.unwrap_or_else(|error| fail(&error, json)).into()
+}
+
+/// Runs a command that is no server.
+fn on_runtime(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?.block_on(work)
+}
+
+fn fail(error: &anyhow::Error, json: bool) -> Exit {
+    match json {
+        true => println!("{}", serde_json::json!({ "event": "failed", "why": format!("{error:#}") })),
+        false => eprintln!("overread: {error:#}"),
+    }
+    if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failed }
+}

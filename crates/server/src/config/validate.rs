@@ -1,0 +1,251 @@
+//! What a configuration must keep to beyond its syntax.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use access::CustodianId;
+use model::{AeTitle, SopClassUid};
+
+use super::{ClientCertificates, Config, Listen, Mode, Origin, Origins};
+
+/// A value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The value's path.
+    pub key: String,
+    /// Where it was set.
+    pub origin: Origin,
+    /// What is wrong, and what to do.
+    pub text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.key, self.origin, self.text)
+    }
+}
+
+pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Problem> {
+    let mut check = Check { origins, problems: Vec::new() };
+    check.listeners(config, mode);
+    check.http(config);
+    check.dimse(config);
+    check.tls(config);
+    check.storage(config);
+    check.limits(config);
+    check.log(config);
+    check.problems
+}
+
+struct Check<'a> {
+    origins: &'a Origins,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn wrong(&mut self, key: impl Into<String>, text: impl Into<String>) {
+        let key = key.into();
+        let origin = self.origins.of(&key);
+        self.problems.push(Problem { key, origin, text: text.into() });
+    }
+
+    fn listeners(&mut self, config: &Config, mode: Mode) {
+        let all = [
+            ("http.listen", config.http.listen),
+            ("dimse.listen", config.dimse.listen),
+            ("dimse.tls_listen", config.dimse.tls_listen),
+            ("http.metrics_listen", config.http.metrics_listen),
+        ];
+        if all.iter().take(3).all(|(_, listen)| *listen == Listen::Off) {
+            self.wrong("http.listen", "every listener is off; nobody could reach this server");
+        }
+        let mut taken: Vec<(&str, SocketAddr)> = Vec::new();
+        for (key, listen) in all {
+            let Some(address) = listen.address() else { continue };
+            if mode == Mode::InsecureLoopback && !listen.is_local() {
+                self.wrong(
+                    key,
+                    format!(
+                        "{address} can be reached from other machines, and --insecure-loopback asks nobody who they \
+                         are: use a loopback address, or leave the flag out"
+                    ),
+                );
+            }
+            match taken.iter().find(|(_, other)| *other == address && address.port() != 0) {
+                Some((other, _)) => self.wrong(key, format!("{address} is also the address of {other}")),
+                None => taken.push((key, address)),
+            }
+        }
+        if mode == Mode::InsecureLoopback {
+            return;
+        }
+        if !config.http.metrics_listen.is_local() {
+            self.wrong("http.metrics_listen", "asks nobody who they are, so it must be a loopback address");
+        }
+        if !config.http.tls && !config.http.listen.is_local() {
+            self.wrong(
+                "http.listen",
+                format!(
+                    "{} can be reached from other machines and http.tls is false: tokens and images would cross the \
+                     network in the open",
+                    config.http.listen
+                ),
+            );
+        }
+        if !config.dimse.listen.is_local() && !config.dimse.allow_plain_network {
+            self.wrong(
+                "dimse.listen",
+                format!(
+                    "{} can be reached from other machines, and plain DIMSE carries images and names in the open: \
+                     use dimse.tls_listen, or set dimse.allow_plain_network = true when the network is protected by \
+                     other means",
+                    config.dimse.listen
+                ),
+            );
+        }
+    }
+
+    fn http(&mut self, config: &Config) {
+        if let Some(url) = &config.http.base_url
+            && let Err(why) = check_base_url(url)
+        {
+            self.wrong("http.base_url", why);
+        }
+        for (i, origin) in config.http.cors_origins.iter().enumerate() {
+            let key = format!("http.cors_origins[{i}]");
+            match check_base_url(origin) {
+                Err(why) => self.wrong(key, why),
+                Ok(()) if origin.matches('/').count() > 2 => self.wrong(key, "an origin has no path"),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    fn dimse(&mut self, config: &Config) {
+        if let Err(error) = config.dimse.aet.parse::<AeTitle>() {
+            self.wrong("dimse.aet", error.to_string());
+        }
+        for (i, peer) in config.dimse.peers.iter().enumerate() {
+            if let Err(error) = peer.aet.parse::<AeTitle>() {
+                self.wrong(format!("dimse.peers[{i}].aet"), error.to_string());
+            }
+            if let Err(error) = peer.custodian.parse::<CustodianId>() {
+                self.wrong(format!("dimse.peers[{i}].custodian"), error.to_string());
+            }
+        }
+        if !(4_096..=1 << 20).contains(&config.dimse.max_pdu) {
+            self.wrong("dimse.max_pdu", "must lie between 4096 and 1048576");
+        }
+    }
+
+    fn tls(&mut self, config: &Config) {
+        let tls = &config.tls;
+        if tls.certificate_file.is_some() != tls.key_file.is_some() {
+            self.wrong(
+                "tls.certificate_file",
+                "certificate_file and key_file belong together: give both or none",
+            );
+        }
+        if tls.client_certificates == ClientCertificates::Required && tls.client_ca_file.is_none() {
+            self.wrong("tls.client_certificates", "\"required\" needs client_ca_file: whom would we trust?");
+        }
+        for (key, file) in [
+            ("tls.certificate_file", &tls.certificate_file),
+            ("tls.key_file", &tls.key_file),
+            ("tls.client_ca_file", &tls.client_ca_file),
+            ("access.administrator_token_file", &config.access.administrator_token_file),
+        ] {
+            let Some(file) = file else { continue };
+            if let Err(error) = std::fs::File::open(file) {
+                self.wrong(key, format!("cannot read {}: {error}", file.display()));
+            }
+        }
+    }
+
+    fn storage(&mut self, config: &Config) {
+        for (i, uid) in config.storage.private_sop_classes.iter().enumerate() {
+            if let Err(error) = uid.parse::<SopClassUid>() {
+                self.wrong(format!("storage.private_sop_classes[{i}]"), error.to_string());
+            }
+        }
+    }
+
+    fn limits(&mut self, config: &Config) {
+        let limits = &config.limits;
+        for (key, value) in [
+            ("limits.instance_bytes", limits.instance_bytes),
+            ("limits.request_bytes", limits.request_bytes),
+            ("limits.receiving", limits.receiving as u64),
+            ("limits.associations", limits.associations as u64),
+            ("limits.http_connections", limits.http_connections as u64),
+            ("limits.per_address", limits.per_address as u64),
+            ("limits.search_results", u64::from(limits.search_results)),
+        ] {
+            if value == 0 {
+                self.wrong(key, "must be at least 1");
+            }
+        }
+        if limits.request_bytes < limits.instance_bytes {
+            self.wrong(
+                "limits.request_bytes",
+                "is smaller than limits.instance_bytes: a large instance could not come",
+            );
+        }
+        if config.process.workers > 1_024 {
+            self.wrong("process.workers", "must be at most 1024");
+        }
+    }
+
+    fn log(&mut self, config: &Config) {
+        if let Err(error) = config.log.filter.parse::<tracing_subscriber::filter::EnvFilter>() {
+            self.wrong("log.filter", error.to_string());
+        }
+    }
+}
+
+/// `scheme://authority[/path]`, in characters that can stand in a URL, without a slash at its end.
+fn check_base_url(url: &str) -> Result<(), &'static str> {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))
+        .ok_or("must start with https:// (or http://)")?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if host.is_empty() || authority.contains('@') {
+        return Err("needs a host, as in https://images.example.org");
+    }
+    if rest.ends_with('/') {
+        return Err("must not end with a slash");
+    }
+    if rest.contains(['?', '#'])
+        || !rest.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b))
+    {
+        return Err("has a query, a fragment, or a character that cannot stand in a URL");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls() {
+        for (url, good) in [
+            ("https://images.example.org", true),
+            ("https://images.example.org:8443/pacs", true),
+            ("http://127.0.0.1:8080", true),
+            ("https://[::1]:8443", true),
+            ("images.example.org", false),
+            ("https://", false),
+            ("https://:8443", false),
+            ("https://images.example.org/", false),
+            ("https://user@host", false),
+            ("https://host/?a", false),
+            ("https://host/a b", false),
+            ("https://host/\u{e9}", false),
+        ] {
+            assert_eq!(check_base_url(url).is_ok(), good, "{url}");
+        }
+    }
+}

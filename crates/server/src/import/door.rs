@@ -1,0 +1,99 @@
+//! Where files are stored: the archive that this process opened, or the server that holds it.
+
+use std::path::PathBuf;
+
+use access::Principal;
+use archive::Archive;
+
+use super::Verdict;
+use super::feed::{Piece, Source};
+use crate::control::{self, Request, Session};
+
+/// Where files are stored.
+#[derive(Clone)]
+pub enum Door {
+    /// Here: no server runs.
+    Archive(Archive),
+    /// In the server that holds this data folder.
+    Server(PathBuf),
+}
+
+impl Door {
+    /// Opens it for one file after the other.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub async fn open(&self) -> anyhow::Result<OpenDoor> {
+        match self {
+            Door::Archive(archive) => Ok(OpenDoor::Archive(archive.clone())),
+            Door::Server(folder) => {
+                let mut session = control::connect(folder).await?.ok_or_else(gone)?;
+                session.ask(&Request::Store).await?;
+                Ok(OpenDoor::Server(Box::new(session)))
+            }
+        }
+    }
+}
+
+/// A door that one file after the other goes through.
+pub enum OpenDoor {
+    /// See [`Door::Archive`].
+    Archive(Archive),
+    /// See [`Door::Server`].
+    Server(Box<Session>),
+}
+
+impl OpenDoor {
+    /// Stores one file.
+    ///
+    /// # Errors
+    /// When the server is gone.
+    pub async fn store(&mut self, source: &mut Source) -> anyhow::Result<Verdict> {
+        let verdict = match self {
+            OpenDoor::Archive(archive) => store_here(archive, source).await,
+            OpenDoor::Server(session) => store_there(session, source).await?,
+        };
+        Ok(match verdict {
+            Verdict::NotDicom { why } if source.expected => Verdict::Refused { why },
+            other => other,
+        })
+    }
+}
+
+async fn store_here(archive: &Archive, source: &mut Source) -> Verdict {
+    let who = Principal::console();
+    let mut incoming = match archive.receive(&who, super::announced()).await {
+        Ok(incoming) => incoming,
+        Err(error) => return Verdict::of(Err(error)),
+    };
+    loop {
+        match source.pieces.recv().await {
+            Some(Piece::Bytes(bytes)) => {
+                if let Err(error) = incoming.write(bytes).await {
+                    return Verdict::of(Err(error));
+                }
+            }
+            Some(Piece::End) => return Verdict::of(incoming.finish().await),
+            Some(Piece::Broken(why)) => return Verdict::Refused { why },
+            None => return Verdict::abandoned(),
+        }
+    }
+}
+
+async fn store_there(session: &mut Session, source: &mut Source) -> anyhow::Result<Verdict> {
+    let broken = loop {
+        match source.pieces.recv().await {
+            Some(Piece::Bytes(bytes)) => session.piece(bytes).await?,
+            Some(Piece::End) => break None,
+            Some(Piece::Broken(why)) => break Some(Verdict::Refused { why }),
+            None => break Some(Verdict::abandoned()),
+        }
+    };
+    session.end(broken.is_none()).await?;
+    let verdict = session.next().await?.ok_or_else(gone)?;
+    Ok(broken.unwrap_or(verdict))
+}
+
+fn gone() -> anyhow::Error {
+    anyhow::anyhow!("the server went away")
+}

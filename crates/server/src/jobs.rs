@@ -1,0 +1,188 @@
+//! Work on an open archive that commands ask for, whether they opened it themselves or the server has it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use access::Principal;
+use anyhow::{Context as _, bail};
+use archive::Archive;
+use tokio::sync::Mutex;
+
+use crate::event::{Events, Fate, Summary};
+use crate::open::{INDEX, close_index, open_index};
+use crate::send::{self, Order};
+use crate::start;
+
+/// What jobs need beside the archive.
+#[derive(Default)]
+pub struct Context {
+    /// The data folder.
+    pub folder: PathBuf,
+    /// Held by the backup that runs: two into one folder would spoil it.
+    pub backup: Mutex<()>,
+}
+
+/// A job.
+#[derive(Debug)]
+pub enum Job {
+    /// Read everything again.
+    Verify,
+    /// Copy everything into this folder.
+    Backup {
+        /// Absolute.
+        to: PathBuf,
+    },
+    /// Send studies.
+    Send(Order),
+}
+
+impl Job {
+    /// Does it, and tells how it went; dropped, it stops where it is.
+    pub async fn run(self, archive: Archive, context: &Context, events: Events) {
+        let result = match self {
+            Job::Verify => verify(&archive, &events).await,
+            Job::Backup { to } => backup(&archive, context, &to, &events).await,
+            Job::Send(order) => send::studies(&archive, &order, &events).await,
+        };
+        events.end(result).await;
+    }
+}
+
+async fn verify(archive: &Archive, events: &Events) -> anyhow::Result<Summary> {
+    let held = archive.totals().await?.instances;
+    let tell = |done: u64, bytes| events.progress(done, Some(held.max(done)), bytes);
+    let report = archive.verify(&Principal::console(), tell).await?;
+    for problem in &report.problems {
+        events.item(Fate::Unsound, &problem.what, &problem.why).await;
+    }
+    if report.unlisted > 0 {
+        events
+            .item(Fate::Unsound, "more", format!("{} further problems are not listed", report.unlisted))
+            .await;
+    }
+    let problems = report.problems.len() as u64 + report.unlisted;
+    Ok(Summary::Verify { sound: report.sound, problems, bytes: report.bytes })
+}
+
+/// Copies the index as it is at one moment, then every file that this copy names. Nothing that was acknowledged before
+/// that moment is missing, and files never change, so the copy is consistent however long it takes.
+async fn backup(archive: &Archive, context: &Context, to: &Path, events: &Events) -> anyhow::Result<Summary> {
+    let Ok(_one) = context.backup.try_lock() else { bail!("another backup is running") };
+    check_target(&context.folder, to)?;
+    start::make_folder(to)?;
+    let part = to.join(format!("{INDEX}.part"));
+    remove_index(&part)?;
+    let who = Principal::console();
+    archive.backup_index(&who, &part).await?;
+    let copied = open_index(part.clone()).await?;
+    let held = archive.totals().await?.instances;
+    let tell = |done: u64, bytes| events.progress(done, Some(held.max(done)), bytes);
+    let report = archive.backup_files(&who, &copied, to, tell).await?;
+    close_index(copied, &part).await?;
+    // From the rename on the folder is the new backup; before it, it was the old one with some files more.
+    let done = to.join(INDEX);
+    remove_index_logs(&done)?;
+    fs::rename(&part, &done).and_then(|()| fs::File::open(to)?.sync_all())?;
+    Ok(Summary::Backup { instances: report.instances, bytes: report.bytes, folder: to.display().to_string() })
+}
+
+/// A backup goes into a folder that is new, empty, or an earlier backup, and neither within the data folder nor
+/// around it.
+fn check_target(data: &Path, to: &Path) -> anyhow::Result<()> {
+    if !to.is_absolute() {
+        bail!("{} must be an absolute path", to.display());
+    }
+    let data = data.canonicalize().with_context(|| format!("cannot find {}", data.display()))?;
+    // The nearest folder above that exists is where links can lead away.
+    let real = to
+        .ancestors()
+        .find_map(|folder| Some(folder.canonicalize().ok()?.join(to.strip_prefix(folder).ok()?)));
+    let real = real.unwrap_or_else(|| to.to_owned());
+    if real.starts_with(&data) || data.starts_with(&real) {
+        bail!(
+            "{} lies within the data folder, or around it: a backup needs a place of its own",
+            to.display()
+        );
+    }
+    let ours = |name: &std::ffi::OsStr| {
+        name == INDEX || name == "studies" || name.to_string_lossy().starts_with("overread.db.part")
+    };
+    match fs::read_dir(to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", to.display())),
+        Ok(entries) => {
+            for entry in entries {
+                let name = entry?.file_name();
+                if !ours(&name) && !to.join(INDEX).exists() {
+                    bail!("{} holds {}, and is no earlier backup", to.display(), name.display());
+                }
+            }
+            if to.join("lock").exists() {
+                bail!("{} is a data folder that a server used, not a backup", to.display());
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Removes an index file with its logs.
+pub fn remove_index(file: &Path) -> io::Result<()> {
+    remove_index_logs(file)?;
+    remove(file)
+}
+
+/// Removes the logs beside an index file: they belong to one that is gone.
+pub fn remove_index_logs(file: &Path) -> io::Result<()> {
+    ["-wal", "-shm", "-journal"].iter().try_for_each(|log| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(log);
+        remove(Path::new(&name))
+    })
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_backup_may_go() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |path: &str| scratch.path().join(path);
+        for folder in ["data/studies", "empty", "earlier/studies", "begun", "photos", "used"] {
+            fs::create_dir_all(at(folder)).unwrap();
+        }
+        for file in
+            ["earlier/overread.db", "begun/overread.db.part", "begun/overread.db.part-wal", "photos/a.jpg"]
+        {
+            fs::write(at(file), b"").unwrap();
+        }
+        for file in ["used/overread.db", "used/lock"] {
+            fs::write(at(file), b"").unwrap();
+        }
+        std::os::unix::fs::symlink(at("data"), at("link")).unwrap();
+        for (to, good) in [
+            ("new", true),
+            ("new/below", true),
+            ("empty", true),
+            ("earlier", true),
+            ("begun", true),
+            ("photos", false),
+            ("used", false),
+            ("data", false),
+            ("data/backup", false),
+            ("link/backup", false),
+            ("", false),
+        ] {
+            assert_eq!(check_target(&at("data"), &at(to)).is_ok(), good, "{to}");
+        }
+        assert!(check_target(&at("data"), Path::new("relative")).is_err());
+    }
+}

@@ -1,0 +1,278 @@
+//! `overread serve`: everything wired, announced, and drained when a signal says so.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use archive::Archive;
+use gateway::{Gateway, RenderMetrics};
+use metrics_exporter_prometheus::PrometheusHandle;
+use pages::{About, Entry, Site};
+use scp::Scp;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::announce::{Announcement, Listening, calling_from, origin, warn_insecure, warn_plain_network};
+use crate::cli::Serve;
+use crate::config::{Config, Listen, Loaded, Mode};
+use crate::control;
+use crate::doors::{DimseDoor, WebDoor};
+use crate::exit::Exit;
+use crate::signals::{CUT_SHORT, Signals};
+use crate::start::{self, Prepared};
+use crate::{jobs, logging, observe, open, tls};
+
+/// What placing gets of the time to drain; what it does not reach, the next start does.
+const PLACING: Duration = Duration::from_secs(3);
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// When it cannot start.
+pub fn run(flags: &Serve, json: bool) -> anyhow::Result<Exit> {
+    let loaded = Loaded::read(flags.config.as_deref(), &flags.overrides())?.validated()?;
+    logging::start(&loaded.config.log)?;
+    let runtime = runtime(loaded.config.process.workers)?;
+    let result = runtime.block_on(serve(loaded, json));
+    // Whatever still blocks a thread by now was cut.
+    runtime.shutdown_background();
+    result.map(|()| Exit::Done)
+}
+
+fn runtime(workers: usize) -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let workers = if workers == 0 { cores.max(2) } else { workers };
+    Builder::new_multi_thread()
+        .worker_threads(workers)
+        .enable_all()
+        .build()
+        .context("the threads for connections cannot be started")
+}
+
+async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
+    let Loaded { config, mode, .. } = loaded;
+    warn(&config, mode);
+    let mut signals = Signals::listen()?;
+    // Bound before anything else, so that a taken port is known at once; who connects waits until all is ready.
+    let sockets = Sockets::bind(&config).await?;
+    let metrics = observe::install()?;
+    let (archive, recovered) = open::open(&config).await?;
+    if recovered.restored + recovered.quarantined > 0 {
+        tracing::warn!(recovered.restored, recovered.quarantined, "taken back what a crash left");
+    }
+    let prepared = start::prepare(&config, mode)?;
+    let listening = sockets.listening(&config)?;
+    let server = Server::start(&config, mode, &prepared, sockets, archive, metrics)?;
+    Announcement { config: &config, mode, prepared: &prepared, listening: &listening }.print(json);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+
+    let signal = signals.next().await;
+    tracing::info!(signal, "draining");
+    tokio::select! {
+        () = server.drain(Duration::from_secs(config.process.drain_seconds)) => {}
+        signal = signals.next() => {
+            tracing::warn!(signal, "the drain was cut short");
+            std::process::exit(CUT_SHORT);
+        }
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn warn(config: &Config, mode: Mode) {
+    if mode == Mode::InsecureLoopback {
+        warn_insecure();
+    }
+    if let Some(address) = config.dimse.listen.address()
+        && !config.dimse.listen.is_local()
+    {
+        warn_plain_network(address);
+    }
+}
+
+/// The listeners' sockets, bound.
+struct Sockets {
+    http: Option<TcpListener>,
+    dimse: Option<TcpListener>,
+    dimse_tls: Option<TcpListener>,
+    metrics: Option<TcpListener>,
+}
+
+impl Sockets {
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            http: bind("http.listen", config.http.listen).await?,
+            dimse: bind("dimse.listen", config.dimse.listen).await?,
+            dimse_tls: bind("dimse.tls_listen", config.dimse.tls_listen).await?,
+            metrics: bind("http.metrics_listen", config.http.metrics_listen).await?,
+        })
+    }
+
+    /// Where they listen, with the ports that they were given.
+    fn listening(&self, config: &Config) -> anyhow::Result<Vec<Listening>> {
+        let web = if config.http.tls { "https" } else { "http" };
+        let mut listening = Vec::new();
+        for (listener, socket) in [
+            (web, &self.http),
+            ("dimse", &self.dimse),
+            ("dimse-tls", &self.dimse_tls),
+            ("metrics", &self.metrics),
+        ] {
+            if let Some(socket) = socket {
+                listening.push(Listening { listener, address: socket.local_addr()? });
+            }
+        }
+        Ok(listening)
+    }
+}
+
+async fn bind(key: &str, listen: Listen) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = listen.address() else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).with_context(|| format!("cannot listen on {address} ({key})"))
+}
+
+/// The server while it runs.
+struct Server {
+    archive: Archive,
+    scp: Scp,
+    tasks: TaskTracker,
+    /// No new work.
+    stop: CancellationToken,
+    /// No work any more.
+    cut: CancellationToken,
+}
+
+impl Server {
+    fn start(
+        config: &Config,
+        mode: Mode,
+        prepared: &Prepared,
+        sockets: Sockets,
+        archive: Archive,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Self> {
+        let listening = sockets.listening(config)?;
+        let (stop, cut, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let render: RenderMetrics = Arc::new({
+            let metrics = metrics.clone();
+            move || metrics.render()
+        });
+        let Sockets { http, dimse, dimse_tls, metrics: metrics_socket } = sockets;
+
+        if let Some(socket) = http {
+            let tls =
+                if config.http.tls { Some(tls::https(&prepared.certificate, &prepared.key)?) } else { None };
+            let web = WebDoor::new(prepared.token);
+            let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web));
+            let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config))
+                .context("http.base_url")?
+                .with_pages(pages::router(site))
+                .with_metrics(Arc::clone(&render));
+            tasks.spawn(gateway.serve(socket, tls, stop.clone()));
+        }
+        if let Some(socket) = metrics_socket {
+            tasks.spawn(gateway::serve_metrics(socket, render, stop.clone()));
+        }
+        let scp = Scp::new(scp_config(config), archive.clone(), DimseDoor::new(config, mode)?);
+        if let Some(socket) = dimse {
+            let scp = scp.clone();
+            tasks.spawn(async move { scp.listen(socket, None).await });
+        }
+        if let Some(socket) = dimse_tls {
+            let (scp, tls) = (scp.clone(), tls::dimse(&prepared.certificate, &prepared.key, &config.tls)?);
+            tasks.spawn(async move { scp.listen(socket, Some(tls)).await });
+        }
+        let control = control::Listener::bind(&config.data.folder)?;
+        let jobs = jobs::Context { folder: config.data.folder.clone(), ..jobs::Context::default() };
+        tasks.spawn(control.serve(archive.clone(), Arc::new(jobs), stop.clone(), cut.clone()));
+        tasks.spawn(observe::watch(archive.clone(), metrics, stop.clone()));
+        tasks.close();
+        Ok(Self { archive, scp, tasks, stop, cut })
+    }
+
+    /// Takes no new work, ends what is in progress or cuts it, and has the spool placed, within `time`.
+    async fn drain(self, time: Duration) {
+        let grace = time.saturating_sub(PLACING);
+        self.stop.cancel();
+        let cut = async {
+            tokio::time::sleep(grace).await;
+            self.cut.cancel();
+        };
+        let ended = async { tokio::join!(self.scp.drain(grace), self.tasks.wait()) };
+        tokio::select! {
+            _ = ended => {}
+            // Whatever does not heed the cut is left behind.
+            () = async { cut.await; tokio::time::sleep(Duration::from_millis(200)).await } => {}
+        }
+        if tokio::time::timeout(PLACING, self.archive.close()).await.is_err() {
+            tracing::info!("the rest of the spool is placed at the next start");
+        }
+    }
+}
+
+fn entry(config: &Config, web: &WebDoor) -> Entry {
+    match web {
+        WebDoor::Open => Entry::Open(access::Principal::loopback()),
+        WebDoor::Tokens(_) => {
+            let web = web.clone();
+            let behind_https = config.http.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+            Entry::Token {
+                authenticate: Arc::new(move |token| web.holder(token)),
+                https: config.http.tls || behind_https,
+            }
+        }
+    }
+}
+
+fn about(config: &Config, mode: Mode, listening: &[Listening]) -> About {
+    let listeners =
+        listening.iter().map(|on| pages::Listener { speaks: speaks(on.listener), address: on.address });
+    let here = SocketAddr::from(([127, 0, 0, 1], 0));
+    let root = config.http.base_url.clone().or_else(|| origin(listening)).unwrap_or_default();
+    About {
+        version: env!("CARGO_PKG_VERSION"),
+        aet: config.dimse.aet.clone(),
+        listeners: listeners.collect(),
+        dicomweb: format!("{root}/dicom-web"),
+        calling: calling_from(config, mode, here.ip()),
+    }
+}
+
+fn speaks(listener: &str) -> &'static str {
+    match listener {
+        "https" => "HTTPS",
+        "http" => "HTTP",
+        "dimse" => "DIMSE",
+        "dimse-tls" => "DIMSE over TLS",
+        _ => "Metrics",
+    }
+}
+
+fn gateway_config(config: &Config) -> gateway::Config {
+    let limits = &config.limits;
+    gateway::Config {
+        base_url: config.http.base_url.clone(),
+        origins: config.http.cors_origins.clone(),
+        limits: gateway::Limits {
+            connections: limits.http_connections,
+            per_address: limits.per_address,
+            request_bytes: limits.request_bytes,
+            drain: Duration::from_secs(config.process.drain_seconds).saturating_sub(PLACING),
+            ..gateway::Limits::default()
+        },
+        ..gateway::Config::default()
+    }
+}
+
+fn scp_config(config: &Config) -> scp::Config {
+    scp::Config {
+        limits: dimse::Limits { p_data: config.dimse.max_pdu, ..dimse::Limits::default() },
+        associations: config.limits.associations,
+        per_address: config.limits.per_address,
+        ..scp::Config::default()
+    }
+}
