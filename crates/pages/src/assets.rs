@@ -15,8 +15,9 @@ struct Asset {
     bytes: &'static [u8],
 }
 
-static STYLE: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("overread", "css", "text/css; charset=utf-8", include_bytes!("../assets/overread.css")));
+static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("overread", "css", "text/css; charset=utf-8", include_bytes!("../assets/overread.css"))
+});
 static MARK: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../assets/mark.svg")));
 

@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 pub struct Attributes(Map<String, Value>);
 
 impl Attributes {
-    /// Reads the object; none when it is none.
+    /// Reads the object; none when it is none. Addresses in it are left without their beginning.
     pub fn read(json: &[u8]) -> Option<Self> {
-        match serde_json::from_slice(json) {
+        let mut whole = Vec::with_capacity(json.len());
+        dicomweb::json::complete(json, "", &mut whole);
+        match serde_json::from_slice(&whole) {
             Ok(Value::Object(attributes)) => Some(Self(attributes)),
             _ => None,
         }
@@ -28,7 +30,8 @@ impl Attributes {
     pub fn name(&self, tag: &str) -> String {
         let group = |name: &Value, key: &str| name.get(key).and_then(Value::as_str).map(str::to_owned);
         let name = self.values(tag).first();
-        name.and_then(|name| group(name, "Alphabetic").or_else(|| group(name, "Ideographic"))).unwrap_or_default()
+        name.and_then(|name| group(name, "Alphabetic").or_else(|| group(name, "Ideographic")))
+            .unwrap_or_default()
     }
 
     /// A date as `2026-11-12`; as it is when it is none.

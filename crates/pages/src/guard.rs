@@ -4,7 +4,8 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
@@ -16,7 +17,9 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
 pub async fn guard(request: Request, next: Next) -> Response {
     let foreign = request.method() == Method::POST && !is_own(request.headers(), request.uri());
     let mut response = match foreign {
-        true => (StatusCode::FORBIDDEN, "This form was sent from another site. Nothing was done.").into_response(),
+        true => {
+            (StatusCode::FORBIDDEN, "This form was sent from another site. Nothing was done.").into_response()
+        }
         false => next.run(request).await,
     };
     let headers = response.headers_mut();

@@ -17,7 +17,11 @@ use crate::site::Site;
 use crate::studies::refusal;
 
 /// Of all images of a study.
-pub async fn of_study(State(site): State<Arc<Site>>, headers: HeaderMap, Path(study): Path<String>) -> Response {
+pub async fn of_study(
+    State(site): State<Arc<Site>>,
+    headers: HeaderMap,
+    Path(study): Path<String>,
+) -> Response {
     let target = study.parse::<StudyUid>().ok().map(|study| (study, None));
     answer(site, &headers, target).await
 }
@@ -33,7 +37,11 @@ pub async fn of_series(
     answer(site, &headers, target).await
 }
 
-async fn answer(site: Arc<Site>, headers: &HeaderMap, target: Option<(StudyUid, Option<SeriesUid>)>) -> Response {
+async fn answer(
+    site: Arc<Site>,
+    headers: &HeaderMap,
+    target: Option<(StudyUid, Option<SeriesUid>)>,
+) -> Response {
     let Some(visitor) = site.visitor(headers) else { return Redirect::to("/").into_response() };
     let Some((study, series)) = target else { return not_found(&site, &visitor) };
     let target = Target { study, series, instance: None, custodian: None, version: None };
@@ -63,13 +71,19 @@ impl Array {
             return Ok(None);
         }
         let mut text = Vec::new();
-        let page = self.metadata.next_page().await.inspect_err(|error| tracing::error!(%error, "metadata broke off"))?;
+        let page = self
+            .metadata
+            .next_page()
+            .await
+            .inspect_err(|error| tracing::error!(%error, "metadata broke off"))?;
         for item in &page {
             text.push(if self.begun { b',' } else { b'[' });
             self.begun = true;
             let root = &self.root;
-            let url =
-                format!("{root}/studies/{}/series/{}/instances/{}", item.study, item.series, item.sop_instance);
+            let url = format!(
+                "{root}/studies/{}/series/{}/instances/{}",
+                item.study, item.series, item.sop_instance
+            );
             dicomweb::json::complete(&item.json, &url, &mut text);
         }
         if page.is_empty() {

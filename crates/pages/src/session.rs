@@ -84,7 +84,10 @@ pub fn cookie(id: Option<&str>, https: bool) -> Option<HeaderValue> {
     let (value, age) = id.map_or(("", 0), |id| (id, LASTS.as_secs()));
     let secure = if https { "; Secure" } else { "" };
     let name = name(https);
-    HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")).ok()
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+    ))
+    .ok()
 }
 
 fn name(https: bool) -> &'static str {

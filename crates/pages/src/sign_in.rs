@@ -20,7 +20,10 @@ pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
     let form = Form::read(&body);
     let Some(principal) = authenticate(form.text("token")) else {
         tracing::warn!("a page was asked for with a token that is not known");
-        return page(&site, Some("This token is not known here. Copy the whole line from the file, without spaces."));
+        return page(
+            &site,
+            Some("This token is not known here. Copy the whole line from the file, without spaces."),
+        );
     };
     let who = principal.to_string();
     let begun = site.sessions.begin(principal);

@@ -77,7 +77,9 @@ impl Wanted {
     }
 
     fn is_search(&self) -> bool {
-        [&self.name, &self.id, &self.accession, &self.from, &self.to, &self.modality].iter().any(|t| !t.is_empty())
+        [&self.name, &self.id, &self.accession, &self.from, &self.to, &self.modality]
+            .iter()
+            .any(|t| !t.is_empty())
     }
 
     fn query(&self) -> Result<Query, Wrong> {
@@ -93,7 +95,8 @@ impl Wanted {
         let mut matches = Vec::new();
         for (field, tag, vr, text) in fields {
             if !text.is_empty() {
-                let rule = matching::parse(vr, &text).map_err(|error| Wrong { field, why: error.to_string() })?;
+                let rule =
+                    matching::parse(vr, &text).map_err(|error| Wrong { field, why: error.to_string() })?;
                 matches.push((vec![tag], rule));
             }
         }
