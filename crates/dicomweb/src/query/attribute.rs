@@ -86,7 +86,9 @@ fn plain(vr: VirtualVr) -> VR {
 mod tests {
     use super::*;
 
-    fn check(name: &str, expected: Result<(&[(u16, u16)], VR), NameError>) {
+    type Known<'a> = (&'a [(u16, u16)], VR);
+
+    fn check(name: &str, expected: Result<Known<'_>, NameError>) {
         let expected = expected.map(|(path, vr)| (path.iter().map(|&(g, e)| Tag(g, e)).collect(), vr));
         assert_eq!(parse(name), expected, "{name:?}");
     }

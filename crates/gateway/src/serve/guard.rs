@@ -261,8 +261,8 @@ mod tests {
     async fn a_busy_connection_and_an_idle_one() {
         let (mut guard, mut theirs, link) = guarded(Protocol::Http1);
         theirs.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("room");
-        let mut scratch = [0; 64];
-        guard.read(&mut scratch).await.expect("the head");
+        let mut scratch = [0; 18];
+        guard.read_exact(&mut scratch).await.expect("the head");
         link.begin();
         let waited = tokio::time::timeout(Duration::from_secs(60), guard.read(&mut scratch)).await;
         assert!(waited.is_err(), "a request takes what it takes");
