@@ -106,7 +106,7 @@ def test_good_ones_beside_bad_ones_are_kept(server):
     result = stow.post(server, mixed)
     assert result.status == 202, result.answer
     assert result.stored == {c.sop_instance: None for c in good}
-    assert len(result.failed) + len(result.others) == len(bad)
+    assert len(result.module["00081198"]["Value"]) + len(result.others) == len(bad)
     assert len(server.json("instances")) == len(good)
 
 

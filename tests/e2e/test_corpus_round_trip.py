@@ -360,8 +360,10 @@ def test_storescu_sends_every_file_that_dcmtk_reads(tmp_path):
             for syntax, flag in STORESCU.items():
                 group = [c for c in usable if c.syntax == syntax]
                 if group:
-                    problems += send_by_storescu(server, flag, group)
-                    sent += len(group)
+                    wrong, unknown = send_by_storescu(server, flag, group)
+                    problems += wrong
+                    usable = [c for c in usable if c not in unknown]
+            sent += len(usable)
             for case in usable:
                 got = part10.split(returned(server, case).body)
                 wrong = elements.differences(elements.walk(case.part10.dataset, case.syntax), elements.walk(got.dataset, got.syntax))
@@ -370,15 +372,19 @@ def test_storescu_sends_every_file_that_dcmtk_reads(tmp_path):
     none(problems)
 
 
-def send_by_storescu(server, flag, cases) -> list[str]:
+def send_by_storescu(server, flag, cases) -> tuple[list[str], list]:
+    """What went wrong, and the cases whose SOP class this DCMTK does not know."""
     host, port = server.dimse
     command = ["storescu", "-v", "-nh", "-R", flag, "-aec", AET, host, str(port), *(str(c.path) for c in cases)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, env={"TCP_NODELAY": "1", "PATH": "/usr/bin:/bin"})
-    answered = re.findall(r"Received Store Response \(([^)]*)\)", done.stdout + done.stderr)
+    said = done.stdout + done.stderr
+    ignored = set(re.findall(r"unknown storage SOP class in file: (.*?): [\d.]+, ignoring", said))
+    unknown = [c for c in cases if str(c.path) in ignored]
+    answered = re.findall(r"Received Store Response \(([^)]*)\)", said)
     refused = [a for a in answered if a != "Success"]
-    if refused or len(answered) != len(cases) or done.returncode:
-        return [f"{flag}: {len(answered)} of {len(cases)} answered, {refused[:5]} {(done.stdout + done.stderr)[-800:]}"]
-    return []
+    if refused or len(answered) != len(cases) - len(unknown) or done.returncode and answered:
+        return [f"{flag}: {len(answered)} of {len(cases)} answered, {refused[:5]} {said[-800:]}"], unknown
+    return [], unknown
 
 
 def test_dicomweb_client_stores_and_retrieves(tmp_path):
@@ -394,8 +400,9 @@ def test_dicomweb_client_stores_and_retrieves(tmp_path):
                     warnings.simplefilter("ignore")
                     try:
                         data = pydicom.dcmread(case.path)
-                        buffer = pydicom.filebase.DicomBytesIO()
-                        pydicom.dcmwrite(buffer, data)
+                        for _ in range(2):  # the first writing may change what a second one writes
+                            buffer = pydicom.filebase.DicomBytesIO()
+                            pydicom.dcmwrite(buffer, data)
                     except Exception:
                         continue
                     try:

@@ -112,7 +112,7 @@ def test_a_handshake_that_stalls_is_ended(server):
 
 def test_dcmtk_over_tls(server, tmp_path):
     host, port = server.dimse_tls
-    certificate = next((server.data).rglob("*.pem"), None) or next(server.data.rglob("*.crt"))
+    certificate = server.data / "tls/certificate.pem"
     data = synth.with_pixels(synth.instance(7_001, 1, 1))
     file = tmp_path / "one.dcm"
     file.write_bytes(synth.file(data))

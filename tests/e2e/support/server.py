@@ -41,6 +41,7 @@ class Server:
         self.process = None
         self.addresses: dict[str, tuple[str, int]] = {}
         self.output: list[str] = []
+        self.terminating = False
 
     def __enter__(self):
         return self if self.process else self.start()
@@ -49,7 +50,9 @@ class Server:
         self.stop()
 
     def command(self) -> list[str]:
-        command = [str(binary()), "serve", "--data", str(self.data), "--aet", AET, "--http", "127.0.0.1:0", "--dimse", "127.0.0.1:0"]
+        command = [str(binary()), "serve", "--data", str(self.data), "--aet", AET]
+        for listener in ("--http", "--dimse"):
+            command += [] if listener in self.flags else [listener, "127.0.0.1:0"]
         if self.config is not None:
             file = self.data.parent / f"{self.data.name}.toml"
             file.write_text(self.config)
@@ -58,7 +61,7 @@ class Server:
 
     def start(self, seconds: float = 20) -> "Server":
         """Starts it and waits until it listens and is ready; `ready_after` says how long that took."""
-        self.addresses, self.output = {}, []
+        self.addresses, self.output, self.terminating = {}, [], False
         began = time.monotonic()
         self.process = subprocess.Popen(self.command(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                         text=True, errors="replace", env={**os.environ, "RUST_LOG": "warn", **self.env})
@@ -167,12 +170,17 @@ class Server:
             self.process.kill()
             self.process.wait()
 
+    def terminate(self) -> None:
+        """SIGTERM. A second one would end the process at once."""
+        if self.process.poll() is None and not self.terminating:
+            self.terminating = True
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self, seconds: float = 30) -> int | None:
-        """SIGTERM, and its exit code."""
+        """SIGTERM unless it had one, and the exit code."""
         if not self.process:
             return None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+        self.terminate()
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -103,7 +103,7 @@ def simple(study: int, series: int, number: int, size: int, sop_class: str = CT)
         e(0x0020000D, "UI", uid(study).encode()), e(0x0020000E, "UI", uid(study, series).encode()),
         e(0x00200010, "SH", str(study).encode()), e(0x00200011, "IS", str(series).encode()), e(0x00200013, "IS", str(number).encode()),
         e(0x00280002, "US", b"\1\0"), e(0x00280004, "CS", b"MONOCHROME2"),
-        e(0x00280010, "US", struct.pack("<H", max(1, len(payload) // 2 // columns))), e(0x00280011, "US", struct.pack("<H", columns)),
+        e(0x00280010, "US", struct.pack("<H", min(65_535, max(1, len(payload) // 2 // columns)))), e(0x00280011, "US", struct.pack("<H", columns)),
         e(0x00280100, "US", b"\x10\0"), e(0x00280101, "US", b"\x10\0"), e(0x00280102, "US", b"\x0f\0"), e(0x00280103, "US", b"\0\0"),
         e(0x7FE00010, "OW", payload),
     ])
