@@ -13,17 +13,18 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use dicomweb::url::{Base, BaseError, Path};
-use http::header::{ALLOW, CACHE_CONTROL, HeaderName, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, HeaderName, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::authenticate::{Authenticate, Peer};
 use crate::config::Config;
 use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
-use crate::{bulk, cors, frames, metadata, retrieve, search, serve, store};
+use crate::{bulk, capabilities, cors, frames, metadata, retrieve, search, serve, store};
 
 /// Where DICOMweb begins below the base URL.
 const SERVICE: &str = "/dicom-web";
@@ -219,6 +220,7 @@ async fn dicom_web(State(app): State<App>, request: Request) -> Response {
     let mut response = match cors::preflight(&app.config().origins, &parts.method, &parts.headers) {
         Some(response) => response,
         None => answer(&app, &parts, path.map_err(Refusal::from), body)
+            .instrument(tracing::info_span!("request", http.method = method, http.route = route))
             .await
             .unwrap_or_else(IntoResponse::into_response),
     };
@@ -238,7 +240,7 @@ async fn answer(
     body: Body,
 ) -> Result<Response, Refusal> {
     if parts.method == Method::OPTIONS {
-        return Ok(options(&path?));
+        return Ok(capabilities::options(app.base(), &path?));
     }
     let caller = Caller {
         headers: parts.headers.clone(),
@@ -277,13 +279,6 @@ async fn dispatch(
         },
         _ => Err(Refusal::method(path.allow())),
     }
-}
-
-fn options(path: &Path) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(path.allow()));
-    response
 }
 
 /// Headers of every answer: patient data belongs into no shared cache and is nothing but what its type says.

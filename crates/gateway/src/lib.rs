@@ -10,6 +10,7 @@
 mod app;
 mod authenticate;
 mod bulk;
+mod capabilities;
 mod conditional;
 mod config;
 mod cors;

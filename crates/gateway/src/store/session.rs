@@ -249,9 +249,11 @@ impl<'a> Session<'a> {
 
     fn refuse(&mut self, number: usize, identity: &Identity, error: &StoreError) {
         let failure = failure(error.kind());
-        match failure {
+        // What is wrong with our disk is for our log only.
+        let why = match failure {
             Failure::NoSpace | Failure::Unavailable => {
                 tracing::error!(%error, source = %self.from, "an instance cannot be stored");
+                "it cannot be stored now; send it again later".to_owned()
             }
             Failure::TooLarge
             | Failure::Mismatch
@@ -259,9 +261,12 @@ impl<'a> Session<'a> {
             | Failure::CannotUnderstand
             | Failure::Syntax
             | Failure::Class
-            | Failure::Denied => tracing::info!(%error, source = %self.from, "an instance is not stored"),
-        }
-        self.fail(number, identity, failure, &error.to_string());
+            | Failure::Denied => {
+                tracing::info!(%error, source = %self.from, "an instance is not stored");
+                error.to_string()
+            }
+        };
+        self.fail(number, identity, failure, &why);
     }
 
     fn fail(&mut self, number: usize, identity: &Identity, failure: Failure, why: &str) {
