@@ -9,6 +9,7 @@ use archive::{Archive, InstanceRecord, Target};
 use model::StudyUid;
 use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
+use tokio::task::block_in_place;
 use transfer::{Delivery, Destination, Outgoing, Route};
 
 use crate::cli::Send;
@@ -84,7 +85,8 @@ impl Order {
             Some(tls) => {
                 let own = tls.own.as_ref().map(|(chain, key)| (chain.as_str(), key.as_str()));
                 Some(transfer::Tls {
-                    config: tls::client(&tls.authorities, own)?,
+                    config: tls::client(&tls.authorities, own)
+                        .context("the certificates given for TLS cannot be used")?,
                     name: ServerName::try_from(tls.name.clone())
                         .with_context(|| format!("{} is no name that a certificate can have", tls.name))?,
                 })
@@ -143,9 +145,11 @@ pub async fn studies(archive: &Archive, order: &Order, events: &Events) -> anyho
 /// # Errors
 /// When the peer cannot be reached.
 pub async fn files(paths: Vec<PathBuf>, order: &Order, events: &Events) -> anyhow::Result<Summary> {
-    let total = Walk::of(&paths).filter(Result::is_ok).count() as u64;
+    // Folders and files are read here, and nothing else waits for this thread.
+    let total = block_in_place(|| Walk::of(&paths).filter(Result::is_ok).count()) as u64;
     let mut sending = Sending::new(order, total, events)?;
-    for found in Walk::of(&paths) {
+    let mut walk = Walk::of(&paths);
+    while let Some(found) = block_in_place(|| walk.next()) {
         match found {
             Ok(found) => sending.add_file(found).await?,
             Err(unreadable) => {
@@ -186,8 +190,7 @@ impl<'a> Sending<'a> {
 
     async fn add_file(&mut self, found: Found) -> anyhow::Result<()> {
         let what = found.path.display().to_string();
-        // Its beginning is read, and nothing else waits for this thread.
-        match tokio::task::block_in_place(|| Outgoing::file(found.path)) {
+        match block_in_place(|| Outgoing::file(found.path)) {
             Ok(outgoing) => return self.add(outgoing).await,
             Err(error) if error.is_no_instance() && !found.named => {
                 self.left_out += 1;
@@ -226,6 +229,9 @@ impl<'a> Sending<'a> {
                 Ok(delivered) => {
                     self.sent += 1;
                     self.bytes += delivered.bytes;
+                    if let Some(warning) = delivered.warning() {
+                        self.events.item(Fate::Noted, sent.outgoing.to_string(), warning).await;
+                    }
                 }
                 Err(error) => self.refuse(sent.outgoing.to_string(), error.to_string()).await,
             }

@@ -1,16 +1,19 @@
 //! Drives one association over one connection: writes while it reads, waits, and gives out what happened.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
 use dimse::{Association, End, Event, Negotiated, State};
 use futures::FutureExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{sleep_until, timeout};
+use tokio_rustls::client::TlsStream;
 
 use crate::Broken;
 
@@ -22,14 +25,36 @@ const EARLY: usize = 4;
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// What an association runs over.
-pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Acknowledges what was just read at once. The kernel forgets this by itself, so it is said after each read.
+    ///
+    /// Peers that write an answer in pieces with Nagle's algorithm on wait for the acknowledgement of the first one: 40
+    /// ms for each instance.
+    fn acknowledge(&self);
+}
 
-impl<W: AsyncRead + AsyncWrite + Unpin + Send> Wire for W {}
+impl Wire for TcpStream {
+    fn acknowledge(&self) {
+        // Only speed depends on it.
+        let _ = self.set_quickack(true);
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn acknowledge(&self) {
+        self.get_ref().0.acknowledge();
+    }
+}
+
+/// What could be done.
+enum Step {
+    Wrote(io::Result<usize>),
+    Read(io::Result<usize>),
+}
 
 /// An association and its connection. Dropped while it is established, it sends A-ABORT if that can be done at once.
 pub(crate) struct Connection {
-    read: ReadHalf<Box<dyn Wire>>,
-    write: WriteHalf<Box<dyn Wire>>,
+    wire: Box<dyn Wire>,
     association: Association,
     /// What came while something was written.
     arrived: BytesMut,
@@ -41,9 +66,8 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn new(wire: Box<dyn Wire>, association: Association, stall: Duration) -> Self {
-        let (read, write) = tokio::io::split(wire);
         let (arrived, early) = (BytesMut::new(), VecDeque::new());
-        Self { read, write, association, arrived, early, stall, writable: true }
+        Self { wire, association, arrived, early, stall, writable: true }
     }
 
     pub(crate) fn negotiated(&self) -> &Negotiated {
@@ -84,45 +108,34 @@ impl Connection {
     /// Writes everything that is queued, as many PDUs in one call as the transport takes, and looks meanwhile at what
     /// comes: a peer that aborts reads no more.
     pub(crate) async fn flush(&mut self) -> Result<(), Broken> {
-        enum Step {
-            Wrote(io::Result<usize>),
-            Stalled,
-            Read(io::Result<usize>),
-        }
         while self.association.output().has_remaining() {
-            self.arrived.reserve(READ);
-            let Self { read, write, association, arrived, stall, .. } = self;
-            let step = tokio::select! {
-                biased;
-                wrote = timeout(*stall, write.write_buf(association.output())) => match wrote {
-                    Ok(wrote) => Step::Wrote(wrote),
-                    Err(_) => Step::Stalled,
-                },
-                read = read.read_buf(arrived) => Step::Read(read),
-            };
-            match step {
-                Step::Wrote(Ok(0)) => return Err(self.failed(io::ErrorKind::WriteZero.into()).await),
-                Step::Wrote(Ok(_)) => {}
-                Step::Wrote(Err(error)) | Step::Read(Err(error)) => return Err(self.failed(error).await),
-                Step::Stalled => {
-                    self.writable = false;
-                    return Err(Broken::Stalled(self.stall));
-                }
-                Step::Read(Ok(0)) => {
-                    self.writable = false;
-                    return Err(End::Lost.into());
-                }
-                Step::Read(Ok(_)) => self.look()?,
+            match timeout(self.stall, self.step()).await {
+                Ok(Step::Wrote(Ok(0))) => return Err(self.failed(io::ErrorKind::WriteZero.into()).await),
+                Ok(Step::Wrote(Ok(_))) => {}
+                Ok(Step::Wrote(Err(error)) | Step::Read(Err(error))) => return Err(self.failed(error).await),
+                Ok(Step::Read(Ok(0))) => return Err(self.given_up(End::Lost.into())),
+                Ok(Step::Read(Ok(_))) => self.look()?,
+                Err(_) => return Err(self.given_up(Broken::Stalled(self.stall))),
             }
         }
-        match timeout(self.stall, self.write.flush()).await {
+        match timeout(self.stall, self.wire.flush()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(self.failed(error).await),
-            Err(_) => {
-                self.writable = false;
-                Err(Broken::Stalled(self.stall))
-            }
+            Err(_) => Err(self.given_up(Broken::Stalled(self.stall))),
         }
+    }
+
+    /// Writes some of what is queued or, while that cannot be done, reads.
+    async fn step(&mut self) -> Step {
+        self.arrived.reserve(READ);
+        let Self { wire, association, arrived, .. } = self;
+        poll_fn(|context| {
+            if let Poll::Ready(wrote) = pin!(wire.write_buf(association.output())).poll(context) {
+                return Poll::Ready(Step::Wrote(wrote));
+            }
+            pin!(wire.read_buf(arrived)).poll(context).map(Step::Read)
+        })
+        .await
     }
 
     /// Whether the peer is still there, as far as can be told without waiting.
@@ -131,7 +144,7 @@ impl Connection {
             return false;
         }
         self.arrived.reserve(READ);
-        match self.read.read_buf(&mut self.arrived).now_or_never() {
+        match self.wire.read_buf(&mut self.arrived).now_or_never() {
             None => true,
             Some(Ok(0) | Err(_)) => {
                 self.writable = false;
@@ -172,10 +185,10 @@ impl Connection {
         if !std::mem::replace(&mut self.writable, false) {
             return;
         }
-        let (write, output) = (&mut self.write, self.association.output());
+        let (wire, output) = (&mut self.wire, self.association.output());
         let last = async {
-            write.write_all_buf(output).await?;
-            write.shutdown().await
+            wire.write_all_buf(output).await?;
+            wire.shutdown().await
         };
         let _ = timeout(CLOSING, last).await;
     }
@@ -185,12 +198,15 @@ impl Connection {
         let start = Instant::now();
         let deadline = self.association.wait(start);
         self.association.input().reserve(READ);
-        let Self { read, association, .. } = self;
+        let Self { wire, association, .. } = self;
         let ended = tokio::select! {
             biased;
-            read = read.read_buf(association.input()) => match read {
+            read = wire.read_buf(association.input()) => match read {
                 Ok(0) => self.association.lost(),
-                Ok(count) => self.association.received(count, Instant::now()),
+                Ok(count) => {
+                    self.wire.acknowledge();
+                    self.association.received(count, Instant::now())
+                }
                 Err(error) => return Err(self.failed(error).await),
             },
             () = sleep_until(deadline.unwrap_or(start).into()), if deadline.is_some() => {
@@ -229,11 +245,17 @@ impl Connection {
         Ok(())
     }
 
+    /// Nothing more can be written.
+    fn given_up(&mut self, broken: Broken) -> Broken {
+        self.writable = false;
+        broken
+    }
+
     /// The connection failed: the peer may have said why before it closed.
     async fn failed(&mut self, error: io::Error) -> Broken {
         self.writable = false;
         let rest = async {
-            while matches!(self.read.read_buf(&mut self.arrived).await, Ok(1..)) && self.arrived.len() < READ
+            while matches!(self.wire.read_buf(&mut self.arrived).await, Ok(1..)) && self.arrived.len() < READ
             {
             }
         };
@@ -249,12 +271,12 @@ impl Connection {
         let mut context = Context::from_waker(Waker::noop());
         let output = self.association.output();
         while output.has_remaining() {
-            match Pin::new(&mut self.write).poll_write(&mut context, output.chunk()) {
+            match Pin::new(&mut self.wire).poll_write(&mut context, output.chunk()) {
                 Poll::Ready(Ok(count @ 1..)) => output.advance(count),
                 _ => return false,
             }
         }
-        matches!(Pin::new(&mut self.write).poll_flush(&mut context), Poll::Ready(Ok(())))
+        matches!(Pin::new(&mut self.wire).poll_flush(&mut context), Poll::Ready(Ok(())))
     }
 }
 

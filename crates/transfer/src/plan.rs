@@ -33,6 +33,17 @@ impl Pair {
     }
 }
 
+/// How an instance goes to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// On this presentation context.
+    pub(crate) context: u8,
+    /// In this transfer syntax.
+    pub(crate) syntax: Syntax,
+    /// Whether it must be converted to it.
+    pub(crate) convert: bool,
+}
+
 /// What one association proposes.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
@@ -83,27 +94,28 @@ impl Plan {
     }
 
     /// The context that an instance goes on and the transfer syntax there: as stored where the peer takes that, else
-    /// uncompressed in another encoding.
+    /// uncompressed in another encoding. What is uncompressed and of odd length goes in another encoding if that can
+    /// be: as stored, it has no even fragments (PS3.8 annex F).
     ///
     /// # Errors
     /// [`SendError::Class`] or [`SendError::Syntax`], as the peer refused.
-    pub(crate) fn way(&self, pair: Pair, negotiated: &Negotiated) -> Result<(u8, Syntax), SendError> {
+    pub(crate) fn way(&self, pair: Pair, odd: bool, negotiated: &Negotiated) -> Result<Way, SendError> {
         let on = |syntax: Syntax| {
             let mut contexts = negotiated.contexts().iter();
             let fits =
                 contexts.find(|c| c.transfer_syntax == syntax && *c.abstract_syntax == *pair.class.as_str());
             fits.map(|context| context.id)
         };
-        let others: &[Syntax] = match pair.syntax.pixels {
-            Pixels::Native => &[EXPLICIT_LE, IMPLICIT_LE],
-            Pixels::Encapsulated => &[],
+        let stored = || Some(Way { context: on(pair.syntax)?, syntax: pair.syntax, convert: false });
+        let converted = || {
+            let others =
+                [EXPLICIT_LE, IMPLICIT_LE].into_iter().filter(|_| pair.syntax.pixels == Pixels::Native);
+            let mut ways =
+                others.filter_map(|syntax| Some(Way { context: on(syntax)?, syntax, convert: true }));
+            ways.next()
         };
-        for syntax in std::iter::once(pair.syntax).chain(others.iter().copied()) {
-            if let Some(id) = on(syntax) {
-                return Ok((id, syntax));
-            }
-        }
-        Err(match self.class_is_refused(pair, negotiated) {
+        let way = if odd { converted().or_else(stored) } else { stored().or_else(converted) };
+        way.ok_or_else(|| match self.class_is_refused(pair, negotiated) {
             true => SendError::Class(pair.class),
             false => SendError::Syntax { class: pair.class, syntax: pair.syntax },
         })

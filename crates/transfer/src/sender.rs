@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::connection::{Connection, Wire};
 use crate::convert::Pieces;
 use crate::outgoing::Opened;
-use crate::plan::Plan;
+use crate::plan::{Plan, Way};
 use crate::{Broken, ConnectError, Limits, Outgoing, Pair, Route, SendError, SourceError};
 
 const OURS: Implementation = Implementation { class: IMPLEMENTATION_CLASS, version: IMPLEMENTATION_VERSION };
@@ -40,6 +40,15 @@ pub struct Delivered {
     pub syntax: Syntax,
     /// Bytes of the data set that went.
     pub bytes: u64,
+}
+
+impl Delivered {
+    /// What the peer wants looked at, in words.
+    pub fn warning(&self) -> Option<String> {
+        let comment = self.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+        (self.status != Status::SUCCESS)
+            .then(|| format!("stored, but the peer answered {}{comment}", self.status))
+    }
 }
 
 impl Sender {
@@ -152,8 +161,12 @@ impl Sender {
         opened: Result<Opened, SourceError>,
         progress: impl FnMut(u64),
     ) -> Result<Delivered, SendError> {
-        let (context, syntax) = self.plan.way(outgoing.pair(), self.connection.negotiated())?;
-        let mut pieces = Pieces::new(opened?, outgoing.pair().syntax, syntax, self.limits.scan);
+        let (pair, odd) = (outgoing.pair(), outgoing.length() % 2 == 1);
+        let Way { context, syntax, convert } = self.plan.way(pair, odd, self.connection.negotiated())?;
+        let mut pieces = match convert {
+            false => Pieces::AsStored(opened?),
+            true => Pieces::converted(opened?, pair.syntax, syntax, self.limits.scan),
+        };
         // A source that fails at once spoils nothing: no byte of it was sent.
         let start = (pieces.next().await?.unwrap_or_default(), pieces.next().await?);
         let message_id = self.next_id();

@@ -146,6 +146,20 @@ async fn deflated_goes_inflated() {
     assert!(peer.log().got[0].data == expected);
 }
 
+/// PS3.8 annex F: fragments are even, so a data set of odd length is padded where the Standard says how.
+#[tokio::test]
+async fn odd_lengths_are_made_even() {
+    let mut data = instance(1, 8).data_set();
+    data.extend_from_slice(b"\xE1\x7F\x10\x00LO\x03\x00abc");
+    let files = Files::new();
+    let peer = Peer::new(Like::default()).await;
+    let mut delivery = Delivery::new(peer.route(), Limits::default());
+    let sent = send(&mut delivery, [files.outgoing("1", &instance(1, 8).file(EXPLICIT_LE.uid, &data))]).await;
+    assert_eq!(words(&sent), ["0000H"]);
+    let log = peer.log();
+    assert!(log.got[0].data.ends_with(b"LO\x04\x00abc ") && log.got[0].data.len() == data.len() + 1);
+}
+
 /// What the peer takes in no way is said of the instance, and the others go.
 #[tokio::test]
 async fn what_is_not_taken_is_named() {
@@ -203,6 +217,19 @@ async fn statuses_are_told() {
     );
     let ids: Vec<_> = peer.log().got.iter().map(|got| got.store.message_id).collect();
     assert_eq!((ids, peer.log().associations), (vec![1, 2, 3, 4, 5], 1));
+}
+
+/// Peers that write a PDU in pieces wait for our acknowledgement of the first: 40 ms unless it is sent at once.
+#[tokio::test]
+async fn answers_in_pieces_cost_no_time() {
+    let peer = Peer::new(Like { act: |_, _| Act::AnswerInPieces, ..Like::default() }).await;
+    let files = Files::new();
+    let outgoing = files.several(100);
+    let start = std::time::Instant::now();
+    let mut delivery = Delivery::new(peer.route(), Limits::default());
+    let sent = send(&mut delivery, outgoing).await;
+    assert!(sent.iter().all(|sent| sent.result.is_ok()));
+    assert!(start.elapsed().as_millis() < 2_500, "{:?}", start.elapsed());
 }
 
 /// More SOP classes than one association has contexts for.

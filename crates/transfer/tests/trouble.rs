@@ -187,7 +187,7 @@ async fn sources_that_fail() {
         [(large.file("1.2.840.10008.1.2", &large.implicit()), false), (large.part10(), true)]
     {
         let peer = Peer::new(Like::taking(CT, &[])).await;
-        let cut = files.outgoing("cut", &file[..file.len() - 1_001]);
+        let cut = files.outgoing("cut", &file[..file.len() - 1_002]);
         let mut delivery = Delivery::new(peer.route(), Limits::default());
         let sent = send(&mut delivery, [whole.clone(), cut, whole.clone()]).await;
         delivery.finish().await;

@@ -28,6 +28,8 @@ pub const JLS: &str = "1.2.840.10008.1.2.4.80";
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     Answer(u16),
+    /// In two pieces, with Nagle's algorithm on.
+    AnswerInPieces,
     /// With an Error Comment.
     Explain(u16, &'static str),
     /// A-ABORT as soon as the command is there.
@@ -243,6 +245,9 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                     }
                     association.respond(context, &answer).unwrap();
                     match act {
+                        Act::AnswerInPieces => {
+                            stream.write_all(&association.output().copy_to_bytes(6)).await?;
+                        }
                         Act::AnswerAndClose => {
                             stream.write_all_buf(association.output()).await?;
                             return Ok("closed".to_owned());
