@@ -58,7 +58,7 @@ async fn read(
 ) -> Result<Option<(Attributes, SearchPage)>, ReadError> {
     let query = |level, limit| Query {
         level,
-        study: Some(uid.clone()),
+        study: Some(*uid),
         series: None,
         matches: Vec::new(),
         include: Include::Fields(Vec::new()),

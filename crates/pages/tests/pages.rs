@@ -1,4 +1,5 @@
 //! The pages as a browser meets them: over the router, on a real archive.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::sync::Arc;
 

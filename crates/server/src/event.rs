@@ -13,7 +13,7 @@ use crate::exit::Exit;
 pub enum Event {
     /// How far it got.
     Progress(Progress),
-    /// One file or instance that did not go through, and why.
+    /// One file or instance that did not go through, or not plainly, and why.
     Item(Item),
     /// The end, and what came of it.
     Summary(Summary),
@@ -56,6 +56,8 @@ pub enum Fate {
     Refused,
     /// Is not as it should be.
     Unsound,
+    /// Went through, with something to look at.
+    Noted,
 }
 
 impl fmt::Display for Fate {
@@ -64,6 +66,7 @@ impl fmt::Display for Fate {
             Fate::LeftOut => "left out",
             Fate::Refused => "refused",
             Fate::Unsound => "unsound",
+            Fate::Noted => "noted",
         })
     }
 }

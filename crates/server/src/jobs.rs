@@ -38,6 +38,15 @@ pub enum Job {
 }
 
 impl Job {
+    /// One word, for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Job::Verify => "verify",
+            Job::Backup { .. } => "backup",
+            Job::Send(_) => "send",
+        }
+    }
+
     /// Does it, and tells how it went; dropped, it stops where it is.
     pub async fn run(self, archive: Archive, context: &Context, events: Events) {
         let result = match self {

@@ -107,6 +107,7 @@ impl SqliteIndex {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.readers.close();
         // The writer ends when nobody can send, and the log's thread when the writer has.
         drop(self.jobs.take());
         for thread in self.threads.drain(..) {

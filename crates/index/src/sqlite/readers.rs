@@ -98,6 +98,11 @@ impl Readers {
         }
     }
 
+    /// Closes the connections that nobody uses: a log is only folded into its file when the writer closes last.
+    pub(super) fn close(&self) {
+        self.idle().clear();
+    }
+
     fn pop(&self) -> Option<Reader> {
         self.used.store(true, Ordering::Relaxed);
         self.idle().pop()

@@ -157,8 +157,8 @@ fn flags_win_over_the_file() {
 
 #[test]
 fn insecure_loopback_turns_tls_off_unless_it_is_asked_for() {
-    let port = Some("127.0.0.1:2762".parse().unwrap());
-    for (dimse_tls, expected) in [(None, Listen::Off), (port, port.unwrap())] {
+    let asked: Listen = "127.0.0.1:2762".parse().unwrap();
+    for (dimse_tls, expected) in [(None, Listen::Off), (Some(asked), asked)] {
         let overrides = Overrides { mode: Mode::InsecureLoopback, dimse_tls, ..Overrides::default() };
         let loaded = Loaded::read(None, &overrides).unwrap();
         assert!(!loaded.config.http.tls);

@@ -75,11 +75,11 @@ impl Listener {
                 tracing::warn!("another user's command was turned away from control.sock");
                 continue;
             }
-            let (archive, jobs, cut) = (archive.clone(), Arc::clone(&jobs), cut.clone());
+            let (archive, jobs, stop, cut) = (archive.clone(), Arc::clone(&jobs), stop.clone(), cut.clone());
             sessions.spawn(async move {
                 let _permit = permit;
                 let served = tokio::select! {
-                    served = session(stream, archive, jobs) => served,
+                    served = session(stream, archive, jobs, stop) => served,
                     () = cut.cancelled() => Ok(()),
                 };
                 if let Err(error) = served {
@@ -98,52 +98,51 @@ fn is_ours(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == us || peer.uid() == 0)
 }
 
-async fn session(stream: UnixStream, archive: Archive, jobs: Arc<jobs::Context>) -> io::Result<()> {
+async fn session(
+    stream: UnixStream,
+    archive: Archive,
+    jobs: Arc<jobs::Context>,
+    stop: CancellationToken,
+) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::with_capacity(64 << 10, read);
     let mut line = Vec::new();
     (&mut read).take(LINE).read_until(b'\n', &mut line).await?;
-    let request = match serde_json::from_slice(&line) {
-        Ok(request) => request,
+    let job = match serde_json::from_slice(&line) {
+        Ok(Request::Store) => return store(&mut read, &mut write, &archive, &stop).await,
+        Ok(Request::Verify) => Job::Verify,
+        Ok(Request::Backup { to }) => Job::Backup { to },
+        Ok(Request::Send(order)) => Job::Send(order),
         Err(error) => {
             return tell(&mut write, &Event::Failed { why: format!("the request cannot be read: {error}") })
                 .await;
         }
     };
-    tracing::info!(request = name(&request), "a command on this machine");
-    match request {
-        Request::Store => store(&mut read, &mut write, &archive).await,
-        Request::Verify => run(Job::Verify, &mut read, &mut write, archive, jobs).await,
-        Request::Backup { to } => run(Job::Backup { to }, &mut read, &mut write, archive, jobs).await,
-        Request::Send(order) => run(Job::Send(order), &mut read, &mut write, archive, jobs).await,
-    }
+    run(job, &mut read, &mut write, archive, jobs, stop).await
 }
 
-fn name(request: &Request) -> &'static str {
-    match request {
-        Request::Store => "store",
-        Request::Verify => "verify",
-        Request::Backup { .. } => "backup",
-        Request::Send(_) => "send",
-    }
-}
-
-/// Runs the job and tells its events; a command that goes away takes the job with it.
+/// Runs the job and tells its events; a command that goes away takes the job with it, and so does the server's stop.
 async fn run(
     job: Job,
     read: &mut (impl AsyncReadExt + Unpin),
     write: &mut (impl AsyncWriteExt + Unpin),
     archive: Archive,
     jobs: Arc<jobs::Context>,
+    stop: CancellationToken,
 ) -> io::Result<()> {
+    tracing::info!(job = job.name(), "begun for a command on this machine");
     let (events, told) = Events::channel();
+    let name = job.name();
     let working = job.run(archive, &jobs, events);
     let mut byte = [0];
-    tokio::select! {
+    let sent = tokio::select! {
         // Nothing more is to come from the command: whatever does is its end.
         gone = read.read(&mut byte) => gone.map(drop),
         ((), sent) = async { tokio::join!(working, forward(told, write)) } => sent,
-    }
+        () = stop.cancelled() => Err(io::Error::other("the server is stopping")),
+    };
+    tracing::info!(job = name, "ended");
+    sent
 }
 
 async fn forward(
@@ -162,16 +161,32 @@ async fn tell(write: &mut (impl AsyncWriteExt + Unpin), event: &impl Serialize) 
     write.write_all(&line).await
 }
 
-/// Takes files until the command closes.
+/// Takes files until the command closes, or the server stops.
 async fn store(
     read: &mut (impl AsyncReadExt + Unpin),
     write: &mut (impl AsyncWriteExt + Unpin),
     archive: &Archive,
+    stop: &CancellationToken,
 ) -> io::Result<()> {
-    while let Some(verdict) = store_one(read, archive).await? {
-        tell(write, &verdict).await?;
+    let mut taken = 0_u64;
+    let ended = loop {
+        if stop.is_cancelled() {
+            break Ok(());
+        }
+        let verdict = match store_one(read, archive).await {
+            Ok(Some(verdict)) => verdict,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
+        taken += 1;
+        if let Err(error) = tell(write, &verdict).await {
+            break Err(error);
+        }
+    };
+    if taken > 0 {
+        tracing::debug!(files = taken, "looked at for an import on this machine");
     }
-    Ok(())
+    ended
 }
 
 /// Takes one file; none when there is no more.

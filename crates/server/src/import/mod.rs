@@ -73,7 +73,8 @@ struct Done {
 
 /// Takes offers until there are no more.
 async fn store(door: Door, shared: Arc<Shared>, events: Events) -> anyhow::Result<()> {
-    let mut open = door.open().await?;
+    // Opened for the first file: most imports have fewer files than tasks.
+    let mut open = None;
     loop {
         let offer = shared.offers.lock().await.recv().await;
         let (fate, what, why) = match offer {
@@ -81,7 +82,11 @@ async fn store(door: Door, shared: Arc<Shared>, events: Events) -> anyhow::Resul
             Some(Offer::LeftOut { what, why }) => (Some(Fate::LeftOut), what, why),
             Some(Offer::Unreadable { what, why }) => (Some(Fate::Refused), what, why),
             Some(Offer::File(mut source)) => {
-                let verdict = open.store(&mut source).await?;
+                let way = match open.as_mut() {
+                    Some(way) => way,
+                    None => open.insert(door.open().await?),
+                };
+                let verdict = way.store(&mut source).await?;
                 let (fate, why) = shared.done.lock().await.add(verdict)?;
                 (fate, source.what, why)
             }
@@ -99,8 +104,8 @@ impl Shared {
         done.looked_at += 1;
         match fate {
             Some(Fate::LeftOut) => done.imported.left_out += 1,
-            Some(Fate::Refused | Fate::Unsound) => done.imported.refused += 1,
-            None => {}
+            Some(Fate::Refused) => done.imported.refused += 1,
+            Some(Fate::Unsound | Fate::Noted) | None => {}
         }
         let total = self.total.load(Relaxed).max(done.looked_at);
         events.progress(done.looked_at, Some(total), done.imported.bytes);
