@@ -246,3 +246,54 @@ impl Drop for Owner {
 fn existing(path: PathBuf) -> Result<PathBuf, BlobError> {
     if path.symlink_metadata().is_ok() { Ok(path) } else { Err(BlobError::NotFound { path }) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+mod tests {
+    use std::time::Instant;
+
+    use bytes::Bytes;
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::{ErrorKind, HEAD_LEN};
+
+    /// R4: what a failed write stops, and how it goes on without a restart.
+    #[test]
+    fn only_a_failing_disk_stops_ingest_and_a_passed_check_lets_it_go_on() {
+        let rows = [
+            (Errno::IO, ErrorKind::Io, true),
+            (Errno::ROFS, ErrorKind::Io, true),
+            (Errno::NOSPC, ErrorKind::NoSpace, false),
+            (Errno::DQUOT, ErrorKind::NoSpace, false),
+            (Errno::MFILE, ErrorKind::Busy, false),
+            (Errno::NOENT, ErrorKind::Io, false),
+        ];
+        for (errno, kind, stops) in rows {
+            let folder = tempfile::tempdir().unwrap();
+            let limits = Limits { slots: 4, probe_every: Duration::from_millis(10), ..Limits::default() };
+            let (blobs, _) = Blobs::open(folder.path(), limits).unwrap();
+            let mut incoming = blobs.create(b"").unwrap();
+            incoming.write(&[Bytes::from_static(b"under way")]).unwrap();
+            let sealed = incoming.seal(|_, _| vec![1; HEAD_LEN as usize]).unwrap();
+            let spool = &blobs.owner.spool;
+            // While the spool's folder is away, no check can pass.
+            std::fs::rename(&spool.path, folder.path().join("away")).unwrap();
+            assert_eq!(spool.failed("write", folder.path(), errno).kind(), kind, "{errno}");
+            std::thread::sleep(Duration::from_millis(30));
+            assert_eq!(blobs.is_poisoned(), stops, "{errno}");
+            if stops {
+                assert_eq!(blobs.create(b"").err().unwrap().kind(), ErrorKind::Io);
+                assert_eq!(sealed.flush().unwrap_err().kind(), ErrorKind::Io, "no flush is believed now");
+            }
+            std::fs::rename(folder.path().join("away"), &spool.path).unwrap();
+            let begun = Instant::now();
+            while blobs.is_poisoned() {
+                assert!(begun.elapsed() < Duration::from_secs(5));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            blobs.create(b"").unwrap();
+            assert_eq!(sealed.flush().is_err(), stops, "an answer once given stays");
+        }
+    }
+}
