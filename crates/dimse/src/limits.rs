@@ -37,7 +37,7 @@ pub struct Timers {
     /// ARTIM (PS3.8 9.1.5): from the connection to a whole A-ASSOCIATE-RQ, and for the peer to close after a rejection
     /// or release. Default 10 s.
     pub artim: Duration,
-    /// For the peer to close after an A-ABORT; never longer than ARTIM. Default 1 s.
+    /// For the peer to close after an A-ABORT; never longer than ARTIM. Default 500 ms.
     pub closing: Duration,
     /// Without a byte from the peer on an established association. Default 60 s.
     pub idle: Duration,
@@ -54,7 +54,7 @@ impl Default for Timers {
     fn default() -> Self {
         Self {
             artim: Duration::from_secs(10),
-            closing: Duration::from_secs(1),
+            closing: Duration::from_millis(500),
             idle: Duration::from_secs(60),
             answer: Duration::from_secs(30),
             rate_bytes: 30 << 10,

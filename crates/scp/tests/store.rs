@@ -284,7 +284,7 @@ async fn protocol_errors_are_answered_and_closed() {
     let mut answer = Vec::new();
     let _ = client.stream.read_to_end(&mut answer).await;
     assert_eq!(answer, [7, 0, 0, 0, 0, 4, 0, 0, 2, 6]);
-    assert!(started.elapsed() < Duration::from_millis(1500));
+    assert!(started.elapsed() < Duration::from_secs(1));
 }
 
 /// Without permits for large buffers data sets arrive in small steps; large association requests wait their time out.
