@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use blob::{CHUNK, Place, Reader};
 use bytes::Bytes;
+use futures::TryStreamExt;
 use futures::stream::{self, BoxStream, StreamExt};
 use imaging::frames::Frame;
 use index::{InstanceRecord, Location, RowId};
@@ -52,6 +53,19 @@ pub struct DataSet {
 enum Source {
     Stored(Reader),
     Inflated(Arc<Inflated>),
+}
+
+/// `head` and then `body`, but not before the first of the body was read: who asks for the first piece of a damaged file
+/// gets its error, and nothing else.
+fn behind(
+    head: Bytes,
+    mut body: BoxStream<'static, Result<Bytes, ReadError>>,
+) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    let begun = async move {
+        let first = body.next().await.transpose()?;
+        Ok::<_, ReadError>(stream::iter([Ok(head)].into_iter().chain(first.map(Ok))).chain(body))
+    };
+    stream::once(begun).try_flatten().boxed()
 }
 
 impl DataSet {
@@ -131,7 +145,7 @@ impl DataSet {
             (false, Encoding::Deflated) => crate::inflated::stream(self.whole()),
             (false, _) => self.recoded(stored),
         };
-        let stream = stream::iter([Ok(head)]).chain(body).boxed();
+        let stream = behind(head, body);
         Ok(Part10 { syntax, length: known, stream })
     }
 

@@ -35,7 +35,7 @@ pub(crate) async fn bulk(call: &Call<'_>, place: Place, path: &BulkPath) -> Resu
         location: format!("{instance}/bulkdata/{}", path.as_str()),
     };
     match offer.framing {
-        Framing::Single => Ok(single(&call.caller.headers, item, offer, &tag)),
-        Framing::Multipart => Ok(multipart(call, vec![item], offer, &tag)),
+        Framing::Single => single(&call.caller.headers, item, offer, &tag).await,
+        Framing::Multipart => multipart(call, vec![item], offer, &tag).await,
     }
 }

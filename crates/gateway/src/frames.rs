@@ -18,7 +18,7 @@ pub(crate) async fn frames(call: &Call<'_>, place: Place, list: &FrameList) -> R
     let accept = accept(call, &query, Resource::Frames)?;
     let target = target(place, &query)?;
     let frames = call.app.archive().frames(&call.who, &target, list.numbers()).await?;
-    answer(call, &accept, frames)
+    answer(call, &accept, frames).await
 }
 
 /// Every frame: what the BulkDataURI of encapsulated pixel data stands for.
@@ -36,10 +36,10 @@ pub(crate) async fn all(call: &Call<'_>, accept: &Accept, target: &Target) -> Re
     let numbers: Vec<u32> = (1..=first.total).collect();
     drop(first);
     let frames = call.app.archive().frames(&call.who, target, &numbers).await?;
-    answer(call, accept, frames)
+    answer(call, accept, frames).await
 }
 
-fn answer(call: &Call<'_>, accept: &Accept, found: Frames) -> Result<Response, Refusal> {
+async fn answer(call: &Call<'_>, accept: &Accept, found: Frames) -> Result<Response, Refusal> {
     let offers = frame_offers(found.syntax, found.frames.len());
     let offer = choose(accept, &offers)?;
     let numbers: Vec<String> = found.frames.iter().map(|frame| frame.number.to_string()).collect();
@@ -60,10 +60,10 @@ fn answer(call: &Call<'_>, accept: &Accept, found: Frames) -> Result<Response, R
         })
         .collect();
     match (offer.framing, items.pop()) {
-        (Framing::Single, Some(item)) => Ok(single(&call.caller.headers, item, offer, &tag)),
+        (Framing::Single, Some(item)) => single(&call.caller.headers, item, offer, &tag).await,
         (Framing::Multipart | Framing::Single, last) => {
             items.extend(last);
-            Ok(multipart(call, items, offer, &tag))
+            multipart(call, items, offer, &tag).await
         }
     }
 }

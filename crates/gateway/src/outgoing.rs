@@ -111,6 +111,13 @@ fn aborted(error: ReadError) -> ReadError {
     error
 }
 
+/// The same pieces, when the first of them can be read: before that an answer can still be an error.
+pub(crate) async fn begun(mut pieces: Pieces) -> Result<Pieces, ReadError> {
+    use futures::StreamExt;
+    let first = pieces.next().await.transpose()?;
+    Ok(futures::stream::iter(first.map(Ok)).chain(pieces).boxed())
+}
+
 /// The bytes from `first` up to and with `last` of a stream.
 pub(crate) fn cut(pieces: Pieces, first: u64, last: u64) -> Pieces {
     let mut at = 0u64;

@@ -20,7 +20,7 @@ use model::transfer_syntax::{self, Syntax};
 
 use crate::app::Call;
 use crate::conditional::Tag;
-use crate::outgoing::{Outgoing, Pieces, Segment, content_length, cut};
+use crate::outgoing::{Outgoing, Pieces, Segment, begun, content_length, cut};
 use crate::refusal::Refusal;
 
 /// Records of one answer that are held at once, some 700 bytes each; of a larger study the index is read twice.
@@ -94,8 +94,8 @@ async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Respons
     let file = call.app.archive().open_instance(record).await?.part10(form(offer, stored))?;
     let item = Item { pieces: file.stream, length: file.length, location };
     match offer.framing {
-        Framing::Single => Ok(single(&call.caller.headers, item, offer, &tag)),
-        Framing::Multipart => Ok(multipart(call, vec![item], offer, &tag)),
+        Framing::Single => single(&call.caller.headers, item, offer, &tag).await,
+        Framing::Multipart => multipart(call, vec![item], offer, &tag).await,
     }
 }
 
@@ -108,7 +108,15 @@ pub(crate) struct Item {
 }
 
 /// A bare item, or the part of it that a `Range` asks for.
-pub(crate) fn single(headers: &HeaderMap, item: Item, offer: &Offer, tag: &Tag) -> Response {
+///
+/// # Errors
+/// When not even its first bytes can be read.
+pub(crate) async fn single(
+    headers: &HeaderMap,
+    item: Item,
+    offer: &Offer,
+    tag: &Tag,
+) -> Result<Response, Refusal> {
     let range = match (item.length, headers.get(RANGE).and_then(|value| value.to_str().ok())) {
         (Some(length), Some(header)) if range_holds(headers, tag) => range::wanted(header, length),
         _ => Wanted::Whole,
@@ -116,7 +124,8 @@ pub(crate) fn single(headers: &HeaderMap, item: Item, offer: &Offer, tag: &Tag) 
     let (status, body, length, content_range) = match (range, item.length) {
         (Wanted::Part { first, last }, Some(whole)) => {
             let length = last - first + 1;
-            let body = Outgoing::new([Segment::Pieces(cut(item.pieces, first, last))], Some(length));
+            let pieces = begun(cut(item.pieces, first, last)).await?;
+            let body = Outgoing::new([Segment::Pieces(pieces)], Some(length));
             (StatusCode::PARTIAL_CONTENT, body, Some(length), Some(range::content_range(first, last, whole)))
         }
         (Wanted::Unsatisfiable, Some(whole)) => {
@@ -124,10 +133,11 @@ pub(crate) fn single(headers: &HeaderMap, item: Item, offer: &Offer, tag: &Tag) 
                 Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("The item has {whole} bytes."));
             let value = HeaderValue::try_from(range::unsatisfiable(whole))
                 .unwrap_or(HeaderValue::from_static("bytes */*"));
-            return axum::response::IntoResponse::into_response(refusal.with(CONTENT_RANGE, value));
+            return Err(refusal.with(CONTENT_RANGE, value));
         }
         (Wanted::Whole | Wanted::Part { .. } | Wanted::Unsatisfiable, length) => {
-            (StatusCode::OK, Outgoing::new([Segment::Pieces(item.pieces)], length), length, None)
+            let pieces = begun(item.pieces).await?;
+            (StatusCode::OK, Outgoing::new([Segment::Pieces(pieces)], length), length, None)
         }
     };
     let mut response = Response::new(body.into_body());
@@ -143,7 +153,7 @@ pub(crate) fn single(headers: &HeaderMap, item: Item, offer: &Offer, tag: &Tag) 
     if let Some(range) = content_range {
         insert(headers, CONTENT_RANGE, &range);
     }
-    response
+    Ok(response)
 }
 
 /// `If-Range` names another representation: then the range is not followed (RFC 9110 13.1.5).
@@ -152,7 +162,15 @@ fn range_holds(headers: &HeaderMap, tag: &Tag) -> bool {
 }
 
 /// Items as parts of one body.
-pub(crate) fn multipart(call: &Call<'_>, items: Vec<Item>, offer: &Offer, tag: &Tag) -> Response {
+///
+/// # Errors
+/// When not even the first bytes of the first can be read.
+pub(crate) async fn multipart(
+    call: &Call<'_>,
+    items: Vec<Item>,
+    offer: &Offer,
+    tag: &Tag,
+) -> Result<Response, Refusal> {
     let mut writer = Writer::new(tag.boundary(call.app.secret()));
     let content_type = offer.content_type();
     let mut segments = Vec::with_capacity(2 * items.len() + 1);
@@ -162,7 +180,9 @@ pub(crate) fn multipart(call: &Call<'_>, items: Vec<Item>, offer: &Offer, tag: &
         let bytes = item.length.and_then(|bytes| bytes.checked_add(head.len() as u64));
         length = length.zip(bytes).and_then(|(sum, bytes)| sum.checked_add(bytes));
         segments.push(Segment::Bytes(head));
-        segments.push(Segment::Pieces(item.pieces));
+        // Only the first segment of pieces is begun: the others follow an answer that is under way.
+        let pieces = if segments.len() == 1 { begun(item.pieces).await? } else { item.pieces };
+        segments.push(Segment::Pieces(pieces));
     }
     let close = writer.close();
     length = length.and_then(|sum| sum.checked_add(close.len() as u64));
@@ -174,7 +194,7 @@ pub(crate) fn multipart(call: &Call<'_>, items: Vec<Item>, offer: &Offer, tag: &
     if let Some(length) = length {
         headers.insert(CONTENT_LENGTH, content_length(length));
     }
-    response
+    Ok(response)
 }
 
 async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
@@ -206,7 +226,8 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
     let syntaxes =
         survey.syntaxes.into_iter().filter_map(|(stored, chosen)| Some((stored, chosen?))).collect();
     let left_out = survey.left_out;
-    Ok(stream(call, Parts { archive: archive.clone(), syntaxes, held, again, open: None }, left_out))
+    let parts = Parts { archive: archive.clone(), syntaxes, held, again, first: None, open: None };
+    stream(call, parts, left_out).await
 }
 
 /// What can be given of a study's instances, by the transfer syntaxes that they are stored in.
@@ -250,7 +271,7 @@ impl Survey<'_> {
     }
 }
 
-fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Response {
+async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Response, Refusal> {
     let mut bits = [0; 16];
     let random = getrandom::fill(&mut bits).is_ok();
     let boundary = match random {
@@ -277,7 +298,8 @@ fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Response {
             Ok(Some((head, (parts, Some(writer)))))
         }
     });
-    let mut response = Response::new(Outgoing::new([Segment::Pieces(pieces.boxed())], None).into_body());
+    let pieces = begun(pieces.boxed()).await?;
+    let mut response = Response::new(Outgoing::new([Segment::Pieces(pieces)], None).into_body());
     insert(response.headers_mut(), CONTENT_TYPE, &content_type);
     if left_out > 0 {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
@@ -287,7 +309,7 @@ fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Response {
         );
         response.headers_mut().insert(WARNING, call.app.warning(&text));
     }
-    response
+    Ok(response)
 }
 
 /// The instances of a study one after the other; one file is open at a time.
@@ -297,11 +319,17 @@ struct Parts {
     held: VecDeque<InstanceRecord>,
     /// Where more records come from.
     again: Option<Instances>,
+    /// The first piece of the open file: read before its part's head is given, so that a file that cannot be read has
+    /// no part.
+    first: Option<Bytes>,
     open: Option<Pieces>,
 }
 
 impl Parts {
     async fn next_of_open(&mut self) -> Option<Result<Bytes, archive::ReadError>> {
+        if let Some(first) = self.first.take() {
+            return Some(Ok(first));
+        }
         let piece = self.open.as_mut()?.next().await;
         if piece.is_none() {
             self.open = None;
@@ -329,7 +357,9 @@ impl Parts {
     async fn open(&mut self, record: InstanceRecord, offer: &Offer) -> Result<(), archive::ReadError> {
         let stored = self.syntaxes.iter().find(|(stored, _)| stored.uid == record.transfer_syntax);
         let form = stored.map_or(Form::AsStored, |(stored, _)| form(offer, stored));
-        self.open = Some(self.archive.open_instance(record).await?.part10(form)?.stream);
+        let mut pieces = self.archive.open_instance(record).await?.part10(form)?.stream;
+        self.first = pieces.next().await.transpose()?;
+        self.open = Some(pieces);
         Ok(())
     }
 }
