@@ -184,9 +184,10 @@ def every_answer(server) -> list[str]:
 
 
 @pytest.mark.timeout(60 + CYCLES * 30)
-def test_kill_9(tmp_path):
+def test_kill_9(tmp_path, request):
     moments = random.Random(SEED)
     rig = Rig(tmp_path)
+    request.addfinalizer(rig.server.kill)
     slowest, checked = 0.0, set()
     print(f"seed {SEED}, {CYCLES} cycles")
     rig.server.start()
