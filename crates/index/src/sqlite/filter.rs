@@ -200,16 +200,20 @@ impl Moments {
         self.from.is_some() || self.to.is_some()
     }
 
-    /// Adds the conditions on a column that holds moments.
-    pub(super) fn condition(&self, sql: &mut Sql, column: &str) {
-        if self.nothing {
-            sql.push(" AND 0");
-        }
+    /// Adds the conditions on a column of moments that are one range of an index.
+    pub(super) fn bounds(&self, sql: &mut Sql, column: &str) {
         if let Some(from) = self.from {
             sql.push(" AND ").push(column).push(" >= ").bind(from);
         }
         if let Some(to) = self.to {
             sql.push(" AND ").push(column).push(" <= ").bind(to);
+        }
+    }
+
+    /// Adds the other conditions.
+    pub(super) fn rest(&self, sql: &mut Sql, column: &str) {
+        if self.nothing {
+            sql.push(" AND 0");
         }
         for (from, to) in &self.times {
             sql.push(" AND (").push(column).push(" & ").bind(TIME_MASK).push(") BETWEEN ").bind(*from);

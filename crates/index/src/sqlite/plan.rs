@@ -68,7 +68,7 @@ pub(super) fn plan(
     let along = Candidate { plan: base, certain: false };
     let walkable = moments.is_bounded() || held.is_some_and(|held| held < SORTABLE);
     for candidate in candidates.iter().chain(walkable.then_some(&along)) {
-        let count = candidate.count(conn, scoped, moments, FIRST_COUNT)?;
+        let count = candidate.count(conn, moments, FIRST_COUNT)?;
         if best.as_ref().is_none_or(|(least, _)| count < *least) {
             best = Some((count, candidate.plan.clone()));
         }
@@ -87,7 +87,7 @@ pub(super) fn plan(
     }
     for candidate in &candidates {
         let inner = matches!(&candidate.plan.driver, Driver::Keys { from, .. } if from.is_empty());
-        if inner || candidate.count(conn, scoped, moments, SORTABLE)? < SORTABLE {
+        if inner || candidate.count(conn, moments, SORTABLE)? < SORTABLE {
             return Ok(candidate.plan.clone());
         }
     }
@@ -125,14 +125,8 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// How many studies it gives, up to `most`.
-    fn count(
-        &self,
-        conn: &Connection,
-        scoped: &Scoped,
-        moments: &Moments,
-        most: i64,
-    ) -> Result<i64, IndexError> {
+    /// How many entries the walk takes from its index, up to `most`. What it must look at and leave counts too.
+    fn count(&self, conn: &Connection, moments: &Moments, most: i64) -> Result<i64, IndexError> {
         let mut sql = Sql::new("SELECT count(*) FROM (");
         match &self.plan.driver {
             Driver::Studies(studies) => {
@@ -142,7 +136,7 @@ impl Candidate {
                 sql.push("SELECT 1 FROM ");
                 driver.source(&mut sql);
                 sql.push(" WHERE ");
-                driver.condition(&mut sql, scoped, moments);
+                driver.bounds(&mut sql, moments);
             }
         }
         sql.push(" LIMIT ").bind(most).push(")");
@@ -161,12 +155,31 @@ impl Driver {
         });
     }
 
-    /// The condition that makes it the walk: of scope, moments and the driver's own values. Several holdings are one
-    /// condition here; a search that wants them in order asks for each by [`Driver::apart`].
+    /// The whole condition of the walk: its bounds, the scope, and what of the moments and its own values is left.
+    /// Several holdings are one condition here; a search that wants them in order asks for each by [`Driver::apart`].
     pub(super) fn condition(&self, sql: &mut Sql, scoped: &Scoped, moments: &Moments) {
+        self.bounds(sql, moments);
+        let (custodian, moment) =
+            if self.by_key() { ("k.custodian", "k.moment") } else { ("s.custodian", "s.moment") };
+        match self {
+            Driver::Keys { glob, .. } => {
+                sql.push(" AND k.value GLOB ").text(glob);
+                moments.bounds(sql, moment);
+            }
+            Driver::Studies(_) => moments.bounds(sql, moment),
+            Driver::Newest | Driver::Holdings(_) | Driver::Held(_) | Driver::Key(..) => {}
+        }
+        moments.rest(sql, moment);
+        sql.push(" AND ");
+        scoped.condition(sql, custodian);
+    }
+
+    /// The part of the condition that bounds the walk in its index.
+    fn bounds(&self, sql: &mut Sql, moments: &Moments) {
         match self {
             Driver::Newest => {
                 sql.push("s.visible = 1");
+                moments.bounds(sql, "s.moment");
             }
             Driver::Holdings(custodians) | Driver::Held(custodians) => {
                 sql.push("s.visible = 1 AND s.custodian ");
@@ -174,26 +187,22 @@ impl Driver {
                     [one] => sql.push("= ").bind(*one),
                     all => sql.push("IN ").list(all, ""),
                 };
+                moments.bounds(sql, "s.moment");
             }
             Driver::Key(kind, value) => {
                 sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value = ").text(value);
+                moments.bounds(sql, "k.moment");
             }
-            Driver::Keys { kind, from, before, glob } => {
+            Driver::Keys { kind, from, before, .. } => {
                 sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value >= ").text(from);
                 if let Some(before) = before {
                     sql.push(" AND k.value < ").text(before);
                 }
-                sql.push(" AND k.value GLOB ").text(glob);
             }
             Driver::Studies(studies) => {
                 sql.push("s.id IN (").append(studies).push(") AND s.visible = 1");
             }
         }
-        let (custodian, moment) =
-            if self.by_key() { ("k.custodian", "k.moment") } else { ("s.custodian", "s.moment") };
-        sql.push(" AND ");
-        scoped.condition(sql, custodian);
-        moments.condition(sql, moment);
     }
 
     /// Whether the walk is along keys rather than studies.
