@@ -38,7 +38,7 @@ fn page(site: &Site, visitor: &Principal, totals: Totals) -> Response {
         }
         (state(site, totals))
         (card("listeners", "Where it listens", listeners(&site.about)))
-        (card("send", "Send to it", how_to_send(&site.about)))
+        (card("send", "Send to it", how_to_send(site)))
         (card("web", "Read from it", how_to_read(site)))
         p class="small muted" { "Overread " (site.about.version) }
     };
@@ -87,11 +87,17 @@ fn listeners(about: &About) -> Markup {
     }
 }
 
-fn how_to_send(about: &About) -> Markup {
+fn how_to_send(site: &Site) -> Markup {
+    let about = &site.about;
     let dimse = about.listeners.iter().find(|listener| listener.speaks == "DIMSE");
     html! {
-        p { "A scanner or PACS sends by C-STORE to the AE title above. Its own AE title must be in the configuration, under "
-            code { "dimse.peers" } ", unless the server was started with " code { "--insecure-loopback" } "." }
+        p {
+            "A scanner or PACS sends by C-STORE to the AE title above. "
+            @match site.entry {
+                Entry::Open(_) => "Any calling AE title is taken."
+                Entry::Token { .. } => { "Its own AE title must be in the configuration, under " code { "dimse.peers" } "." }
+            }
+        }
         @if let Some(dimse) = dimse {
             @let calling = about.calling.as_deref().unwrap_or("STORESCU");
             (paste("To try it on this machine", &format!(

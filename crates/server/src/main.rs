@@ -32,6 +32,8 @@ use config::ConfigError;
 use exit::Exit;
 
 fn main() -> ExitCode {
+    // Whatever this process makes holds patients' data or secrets: it is for its own user.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = Cli::parse();
     let json = cli.json;
     let done = match cli.command {

@@ -73,7 +73,7 @@ pub async fn close_index(index: SqliteIndex, file: &Path) -> anyhow::Result<()> 
         bail!("{} was closed with its log in use", file.display());
     }
     crate::jobs::remove_index_logs(file)?;
-    Ok(())
+    std::fs::File::open(file)?.sync_all().with_context(|| format!("cannot flush {}", file.display()))
 }
 
 /// The index's file.

@@ -58,9 +58,9 @@ impl Report {
             }
             event if self.json => self.line(&event),
             Event::Progress(progress) => self.advance(progress),
-            Event::Item(item) => {
-                self.bar.suspend(|| say(&format!("{:8}  {}: {}", item.verdict, item.what, item.why)))
-            }
+            Event::Item(item) => self
+                .bar
+                .suspend(|| say(&one_line(&format!("{:8}  {}: {}", item.verdict, item.what, item.why)))),
             Event::Summary(summary) => say(&summary.to_string()),
             Event::Failed { why } => eprintln!("overread: {why}"),
         }
@@ -96,7 +96,31 @@ fn style(bounded: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// Names come from media and peers: what would steer a terminal is shown, not sent.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
+}
+
 /// A line on standard output. A reader that went away (`| head`) does not stop the command.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_line;
+
+    #[test]
+    fn control_characters_are_shown() {
+        for (text, line) in [("a b", "a b"), ("é", "é"), ("a\nb", "a\\nb"), ("\x1b[2J", "\\u{1b}[2J")] {
+            assert_eq!(one_line(text), line);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use gateway::{Gateway, RenderMetrics};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pages::{About, Entry, Site};
 use scp::Scp;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -129,9 +129,19 @@ impl Sockets {
     }
 }
 
+/// Connections that may wait to be accepted: a centre that opens hundreds at once loses none.
+const BACKLOG: u32 = 4_096;
+
+fn listen_at(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 async fn bind(key: &str, listen: Listen) -> anyhow::Result<Option<TcpListener>> {
     let Some(address) = listen.address() else { return Ok(None) };
-    let bound = TcpListener::bind(address).await;
+    let bound = listen_at(address);
     bound.map(Some).with_context(|| format!("cannot listen on {address} ({key})"))
 }
 
