@@ -90,8 +90,8 @@ impl Report {
 
 fn style(bounded: bool) -> ProgressStyle {
     let template = match bounded {
-        true => "{elapsed_precise} {wide_bar} {pos} of {len}, {msg}, {per_sec}, {eta} left",
-        false => "{elapsed_precise} {spinner} {pos}, {msg}, {per_sec}",
+        true => "{elapsed_precise} {wide_bar} {pos} of {len}, {msg}, {eta} left",
+        false => "{elapsed_precise} {spinner} {pos}, {msg}",
     };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
