@@ -82,8 +82,6 @@ CREATE TABLE series (
 CREATE UNIQUE INDEX series_uid ON series (uid, study);
 CREATE INDEX series_order ON series (study, rank) WHERE visible = 1;
 CREATE INDEX series_performed ON series (performed_date, study) WHERE visible = 1 AND performed_date <> '';
--- Finds the series of a study whether visible or not.
-CREATE INDEX series_study ON series (study) WHERE visible = 0;
 
 CREATE TABLE series_answer (
     series     INTEGER PRIMARY KEY REFERENCES series (id),

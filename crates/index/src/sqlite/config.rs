@@ -24,7 +24,7 @@ pub struct Config {
     pub group: usize,
     /// Calls that may wait for the writer; the next ones wait before they are queued. Each holds its rows in memory.
     pub queue: usize,
-    /// Length of the write-ahead log at which a checkpoint starts beside the writer, in pages of 4 KiB.
+    /// After so many new pages of 4 KiB in the write-ahead log a checkpoint starts beside the writer.
     pub checkpoint_pages: u32,
     /// Length at which the log begins anew: its size on disk while no reading takes long. Eight times as long, and the
     /// writer waits for the disk.
@@ -42,7 +42,7 @@ impl Default for Config {
             statements: 64,
             group: 64,
             queue: 256,
-            checkpoint_pages: 2_048,
+            checkpoint_pages: 4_096,
             wal_pages: 16_384,
             search_time: Duration::from_secs(20),
         }

@@ -81,6 +81,9 @@ pub(super) fn requests(sql: &mut Sql, filters: &[(Attribute, Rule)]) {
     sql.push(")");
 }
 
+/// Longest pattern that may match, in bytes; escaping makes it three times as long at worst.
+pub(super) const PATTERN: usize = 16_384;
+
 /// Whether the rule lets everything pass.
 pub(super) fn is_universal(rule: &Rule) -> bool {
     match rule {
@@ -96,6 +99,8 @@ pub(super) fn text(sql: &mut Sql, column: &str, rule: &Rule) {
         Rule::Universal => sql.push("1"),
         Rule::Empty => sql.push(column).push(" = ''"),
         Rule::Exact(value) => sql.push(column).push(" = ").text(value),
+        // The engine refuses patterns of more than 50,000 bytes; no column is that long.
+        Rule::Wildcard(pattern) if pattern.len() > PATTERN => sql.bind(0),
         Rule::Wildcard(pattern) => sql.push(column).push(" GLOB ").text(&glob_pattern(pattern)),
         Rule::UidList(uids) => match uids.as_slice() {
             [uid] => sql.push(column).push(" = ").text(uid.as_str()),
@@ -119,6 +124,8 @@ fn name(sql: &mut Sql, column: &str, rule: &Rule) {
     match &folded {
         Rule::Exact(key) | Rule::Wildcard(key) if key.contains('=') => text(sql, &whole, &folded),
         Rule::Empty => text(sql, &whole, rule),
+        // Only delimiters were asked for: a name of nothing.
+        Rule::Exact(key) if key.is_empty() => text(sql, &whole, &Rule::Empty),
         _ => {
             for (position, group) in groups.iter().enumerate() {
                 sql.push(if position == 0 { "(" } else { " OR " });
@@ -154,9 +161,9 @@ fn number(sql: &mut Sql, column: &str, rule: &Rule) {
         Rule::Empty => sql.push(column).push(" IS NULL"),
         Rule::Exact(text) => match text.trim().parse::<i64>() {
             Ok(number) => sql.push(column).push(" = ").bind(number),
-            Err(_) => sql.push("0"),
+            Err(_) => sql.bind(0),
         },
-        Rule::Wildcard(_) | Rule::UidList(_) | Rule::Range { .. } => sql.push("0"),
+        Rule::Wildcard(_) | Rule::UidList(_) | Rule::Range { .. } => sql.bind(0),
     };
 }
 
@@ -213,7 +220,7 @@ impl Moments {
     /// Adds the other conditions.
     pub(super) fn rest(&self, sql: &mut Sql, column: &str) {
         if self.nothing {
-            sql.push(" AND 0");
+            sql.push(" AND ").bind(0);
         }
         for (from, to) in &self.times {
             sql.push(" AND (").push(column).push(" & ").bind(TIME_MASK).push(") BETWEEN ").bind(*from);

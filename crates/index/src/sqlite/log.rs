@@ -41,6 +41,8 @@ struct Shared {
     anew: u32,
     /// The log's length after the last commit.
     pages: AtomicU32,
+    /// How many of its pages the last checkpoint had moved.
+    moved: AtomicU32,
     /// Commits since the last checkpoint.
     behind: AtomicBool,
     /// Few pages are left: the writer's turn.
@@ -63,6 +65,7 @@ pub(super) fn start(
         start: config.checkpoint_pages,
         anew: config.wal_pages,
         pages: AtomicU32::new(0),
+        moved: AtomicU32::new(0),
         behind: AtomicBool::new(false),
         few_left: AtomicBool::new(false),
         turn: Mutex::new(()),
@@ -115,15 +118,17 @@ impl Log {
         let shared = &self.shared;
         shared.pages.store(pages, Ordering::Relaxed);
         shared.behind.store(true, Ordering::Relaxed);
-        if pages < shared.start {
-            return;
-        }
+        let moved = shared.moved.load(Ordering::Relaxed);
+        // A log shorter than what was moved has begun anew.
+        let waiting = pages.checked_sub(moved).unwrap_or(pages);
+        let long = pages >= shared.anew;
         let turn = shared.few_left.swap(false, Ordering::Relaxed);
-        if pages >= shared.anew && turn || pages >= shared.anew.saturating_mul(TOO_LONG) {
+        if long && turn || pages >= shared.anew.saturating_mul(TOO_LONG) {
             shared.checkpoint(conn);
+        } else if long || waiting >= shared.start {
+            // Full means that it was woken already.
+            let _ = self.wake.try_send(());
         }
-        // Full means that it was woken already.
-        let _ = self.wake.try_send(());
     }
 
     /// A flush that failed, then or ever since the start.
@@ -140,14 +145,14 @@ impl Log {
 impl Shared {
     /// Moves what can be moved; of a log that should begin anew, all but a few pages.
     fn follow(&self, conn: &Connection) {
+        let mut before = None;
         for _ in 0..ROUNDS {
             let moved = self.checkpoint(conn);
             let pages = self.pages.load(Ordering::Relaxed);
-            if pages < self.anew {
-                return;
-            }
-            if pages.saturating_sub(moved) <= FEW {
-                self.few_left.store(true, Ordering::Relaxed);
+            self.few_left.store(pages.saturating_sub(moved) <= FEW, Ordering::Relaxed);
+            // A reader that still needs what follows keeps it there.
+            let stuck = before.replace(moved) == Some(moved);
+            if pages < self.anew || pages.saturating_sub(moved) <= FEW || stuck {
                 return;
             }
         }
@@ -163,7 +168,11 @@ impl Shared {
         // Busy, length, moved.
         let moved = conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get::<_, i64>(2));
         match moved.map_err(IndexError::from) {
-            Ok(moved) => u32::try_from(moved).unwrap_or(0),
+            Ok(moved) => {
+                let moved = u32::try_from(moved).unwrap_or(0);
+                self.moved.store(moved, Ordering::Relaxed);
+                moved
+            }
             Err(error @ IndexError::Flush(_)) => {
                 self.fail(error);
                 0

@@ -100,8 +100,7 @@ impl SqliteIndex {
         work: impl FnOnce(&rusqlite::Connection) -> Result<T, IndexError> + Send + 'static,
     ) -> Result<T, IndexError> {
         let inner = Arc::clone(&self.inner);
-        let done = tokio::task::spawn_blocking(move || work(&schema::reader(&inner.path, &inner.config)?));
-        done.await.map_err(|error| IndexError::Engine(format!("a reader failed: {error}")))?
+        readers::blocking(move || work(&schema::reader(&inner.path, &inner.config)?)).await
     }
 }
 

@@ -315,6 +315,7 @@ fn by_key(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candidat
         }
         Rule::Exact(value) if !value.is_empty() => (Driver::Key(kind, value), true),
         Rule::Wildcard(pattern) if name && pattern.contains('=') => return None,
+        Rule::Wildcard(pattern) if pattern.len() > filter::PATTERN => return None,
         Rule::Wildcard(pattern) => {
             let (from, before) = prefix(&pattern).unwrap_or_default();
             (Driver::Keys { kind, from, before, glob: glob_pattern(&pattern) }, true)

@@ -72,12 +72,15 @@ impl Readers {
         let permit = Arc::clone(&self.all).acquire_owned().await.map_err(closed)?;
         let reader = match self.pop() {
             Some(reader) => reader,
-            None => Reader::open(&self.path, &self.config)?,
+            None => {
+                let readers = Arc::clone(self);
+                blocking(move || Reader::open(&readers.path, &readers.config)).await?
+            }
         };
         let until = search.is_some().then(|| Instant::now() + self.config.search_time);
         let mut abandon = reader.watch.begin(until);
         let readers = Arc::clone(self);
-        let result = tokio::task::spawn_blocking(move || {
+        let result = blocking(move || {
             let result = snapshot(&reader.conn, work);
             readers.push(reader);
             drop((permit, search));
@@ -85,7 +88,7 @@ impl Readers {
         })
         .await;
         abandon.call = 0;
-        result.map_err(|error| IndexError::Engine(format!("a reader failed: {error}")))?
+        result
     }
 
     /// Gives pages back when no connection was used since the last time.
@@ -167,6 +170,14 @@ fn snapshot<T>(
     // Nothing was written, so there is nothing to lose; a reader still inside is not used again.
     let _ = conn.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
     result
+}
+
+/// Runs it off the async threads.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, IndexError> + Send + 'static,
+) -> Result<T, IndexError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| IndexError::Engine(format!("a reader failed: {error}")))?
 }
 
 fn closed(_: tokio::sync::AcquireError) -> IndexError {

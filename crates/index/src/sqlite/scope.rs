@@ -44,7 +44,7 @@ impl Scoped {
         match self {
             Scoped::Everything => sql.push("1"),
             Scoped::Custodians(ids) => match ids.as_slice() {
-                [] => sql.push("0"),
+                [] => sql.bind(0),
                 [id] => sql.push(column).push(" = ").bind(*id),
                 ids => sql.push(column).push(" IN ").list(ids, ""),
             },

@@ -31,7 +31,8 @@ impl Sql {
         self
     }
 
-    /// Adds a place holder for this value.
+    /// Adds a place holder for this value. A condition that nothing meets is a bound 0: of a literal one the engine
+    /// would drop its neighbours, and with them the index that the statement names.
     pub(super) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
         self.values.push(value.into());
         self.text.push('?');

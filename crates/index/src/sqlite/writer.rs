@@ -68,6 +68,11 @@ impl Writer {
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>, group: usize) {
         let mut batch = Vec::with_capacity(group);
         while jobs.blocking_recv_many(&mut batch, group) > 0 {
+            if batch.iter().all(|job| matches!(job, Job::Rest)) {
+                let _ = self.conn.release_memory();
+                batch.clear();
+                continue;
+            }
             self.commit(&mut batch);
             self.log.committed(&self.conn, self.log_pages.load(Ordering::Relaxed));
         }
@@ -89,10 +94,8 @@ impl Writer {
                 Job::RemoveUnplaced(row, to) => {
                     answer(to, self.attempt(&mut lost, |conn, _| place::remove_unplaced(conn, row)))
                 }
-                Job::Rest => {
-                    let _ = self.conn.release_memory();
-                    Box::new(|_| ())
-                }
+                // There is work after all.
+                Job::Rest => Box::new(|_| ()),
             })
             .collect();
         let committed = self.end(lost);

@@ -169,6 +169,16 @@ pub async fn every_key_matches(engine: &mut dyn Engine) {
     for (attribute, text, expected) in rows {
         check(&*index, Level::Instance, vec![filter(*attribute, text)], expected).await;
     }
+    // Rules that do not go with the attribute match nothing.
+    for (level, attribute) in [
+        (Level::Study, StudyDate),
+        (Level::Study, StudyTime),
+        (Level::Series, SeriesNumber),
+        (Level::Instance, InstanceNumber),
+    ] {
+        check(&*index, level, vec![(attribute, Rule::Wildcard("1*".into()))], &[]).await;
+        check(&*index, level, vec![(attribute, Rule::Exact("x".into()))], &[]).await;
+    }
     // Empty value matching (PS3.4 C.2.2.2.7).
     let rows: &[(Level, Attribute, &[&str])] = &[
         (Level::Study, StudyDate, &["1.3"]),
@@ -320,6 +330,7 @@ pub async fn names_match_without_case_and_accents(engine: &mut dyn Engine) {
         ("a+b^[*", vec!["1.7"]),
         ("lukasz^GROSS", vec!["1.8"]),
         ("?", vec![]),
+        ("^^", vec!["1.6"]),
     ] {
         for attribute in [PatientName, ReferringPhysicianName] {
             check(&*index, Level::Study, vec![filter(attribute, text)], &expected).await;
@@ -355,7 +366,12 @@ pub async fn hostile_texts_are_only_texts(engine: &mut dyn Engine) {
         check(&*index, Level::Study, vec![(PatientId, Rule::Wildcard(format!("{text}*")))], &[]).await;
     }
     let start = std::time::Instant::now();
-    for pattern in ["*a".repeat(3_000) + "b", "*?a".repeat(100) + "b*", "*".repeat(3_000) + "b"] {
+    for pattern in [
+        "*a".repeat(3_000) + "b",
+        "*?a".repeat(100) + "b*",
+        "*".repeat(3_000) + "b",
+        "[".repeat(60_000) + "*",
+    ] {
         check(&*index, Level::Study, vec![(StudyDescription, Rule::Wildcard(pattern))], &[]).await;
     }
     assert!(start.elapsed().as_secs() < 1, "{:?}", start.elapsed());
