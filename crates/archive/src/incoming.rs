@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use access::{Action, Principal};
 use bytes::Bytes;
-use index::Inserted;
+use index::{IndexError, Inserted};
 use model::transfer_syntax::Syntax;
 use model::{SopClassUid, SopInstanceUid, StudyUid};
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
@@ -189,30 +189,38 @@ impl Incoming<'_> {
 }
 
 /// Commits the row of a flushed instance and builds the proof.
+///
+/// From here on the file stays: a commit whose answer is lost may have happened, and a row must not point nowhere. What
+/// is certain not to be wanted is taken out of the spool by name; the rest is for the next start to judge.
 async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError> {
     let Ready { sealed, row } = ready;
     let (class, instance) = (row.sop_class, row.sop_instance);
     let (study, series, length) = (row.study.uid, row.series.uid, row.length);
     let custodian = row.custodian.clone();
-    let inserted = shared.index.insert(vec![row]).await?.pop();
+    let spool = sealed.keep();
+    let inserted = match shared.index.insert(vec![row]).await {
+        Ok(mut inserted) => inserted.pop(),
+        Err(error) => {
+            if matches!(error, IndexError::NoSpace(_)) {
+                shared.blobs.unspool(&[spool]);
+            }
+            return Err(error.into());
+        }
+    };
+    let key = |version| crate::place::key(&study, &series, &instance, &custodian, version);
     let outcome = match inserted {
         Some(Inserted::New(id)) => {
-            shared.placer.queue_new(
-                id,
-                sealed,
-                &crate::place::key(&study, &series, &instance, &custodian, 1),
-            );
+            shared.placer.queue_new(id, spool, key(1));
             Outcome::New
         }
         Some(Inserted::NewVersion(id, version)) => {
-            shared.placer.queue_new(
-                id,
-                sealed,
-                &crate::place::key(&study, &series, &instance, &custodian, version),
-            );
+            shared.placer.queue_new(id, spool, key(version));
             Outcome::NewVersion(version)
         }
-        Some(Inserted::Same(_)) => Outcome::Same,
+        Some(Inserted::Same(_)) => {
+            shared.blobs.unspool(&[spool]);
+            Outcome::Same
+        }
         None => return Err(StoreError::Storage("the index gave no answer".into())),
     };
     Ok(Stored::new(class, instance, study, series, length, outcome))

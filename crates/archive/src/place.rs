@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use access::CustodianId;
-use blob::{Blobs, Sealed};
+use blob::Blobs;
 use index::{Index, InstanceRecord, Location, RowId};
 use model::{SeriesUid, SopInstanceUid, StudyUid};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -92,9 +92,8 @@ impl Placer {
     }
 
     /// Queues a flushed and indexed instance.
-    pub(crate) fn queue_new(&self, row: RowId, sealed: Sealed, key: &str) {
-        let spool = sealed.keep();
-        self.queue.push(Waiting { row, spool, key: key.to_owned() });
+    pub(crate) fn queue_new(&self, row: RowId, spool: String, key: String) {
+        self.queue.push(Waiting { row, spool, key });
     }
 
     /// Queues what an earlier run left in the spool.

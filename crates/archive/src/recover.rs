@@ -37,19 +37,24 @@ pub(crate) async fn recover(
     let mut recovered = Recovered { last_sequence: index.last_sequence().await?, ..Recovered::default() };
     let mut unknown = Vec::new();
     for entry in left {
-        let origin = origin_of(&blobs.open_blob(&Place::Spool(entry.name.clone()))?);
-        let Some(origin) = origin else {
+        let reader = match blobs.open_blob(&Place::Spool(entry.name.clone())) {
+            Ok(reader) => reader,
+            Err(error) if error.kind() == blob::ErrorKind::Corrupt => {
+                quarantine(blobs, &entry.name, &error.to_string(), &mut recovered)?;
+                continue;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a spool file cannot be opened; it stays where it is");
+                continue;
+            }
+        };
+        let Some(origin) = origin_of(&reader) else {
             quarantine(blobs, &entry.name, "its head is not ours or not whole", &mut recovered)?;
             continue;
         };
         recovered.last_sequence = recovered.last_sequence.max(origin.sequence);
         match index.by_sequence(origin.sequence).await? {
-            Some(row) if row.digest == origin.digest => {
-                if matches!(row.location, Location::Placed(_)) {
-                    // The crash came between the durable row and the unlink.
-                    blobs.unspool(&[entry.name]);
-                }
-            }
+            Some(row) if row.digest == origin.digest => finish_placing(blobs, &entry.name, &row)?,
             row => unknown.push(Unknown { origin, name: entry.name, row }),
         }
     }
@@ -58,6 +63,18 @@ pub(crate) async fn recover(
         restore(config, blobs, index, group, &mut recovered).await?;
     }
     Ok(recovered)
+}
+
+/// The row says where it is. When that is its final place, the crash came between the durable row and the unlink: placing
+/// is repeated, which does nothing when the file is there, and then the spool's name may go.
+fn finish_placing(blobs: &Blobs, name: &str, row: &InstanceRecord) -> Result<(), ReadError> {
+    let Location::Placed(key) = &row.location else { return Ok(()) };
+    let unplaced = blobs.place(&[(name.to_owned(), key.clone())])?;
+    match unplaced.first() {
+        None => blobs.unspool(&[name.to_owned()]),
+        Some(refused) => tracing::error!("a spool file stays: {}", refused.why),
+    }
+    Ok(())
 }
 
 /// A spool file that the index does not know as its own.
