@@ -139,7 +139,8 @@ mod tests {
     #[test]
     fn rights_decide_the_action_and_reach_the_scope() {
         let held = Reach::Custodians(vec![CustodianId::local()]);
-        let modality = Principal::new(Door::AeTitle, "CT1", CustodianId::local(), Rights::STORE_ONLY, held.clone());
+        let modality =
+            Principal::new(Door::AeTitle, "CT1", CustodianId::local(), Rights::STORE_ONLY, held.clone());
         for (action, allowed) in [
             (Action::Store, true),
             (Action::Search, false),
@@ -152,9 +153,6 @@ mod tests {
                 assert_eq!(scope.reach(), &held);
             }
         }
-        assert_eq!(
-            modality.scope_for(Action::Search).unwrap_err().to_string(),
-            "aet:CT1 may not search"
-        );
+        assert_eq!(modality.scope_for(Action::Search).unwrap_err().to_string(), "aet:CT1 may not search");
     }
 }

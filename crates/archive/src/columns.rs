@@ -222,7 +222,7 @@ impl Attributes<'_> {
         match values.as_slice() {
             [] | [serde_json::Value::Null] => Err(problem("is missing".into())),
             [serde_json::Value::String(text)] => {
-                text.parse().map_err(|e: model::UidError| problem(e.to_string()))
+                text.parse().map_err(|e: model::UidError| problem(format!("is no UID: {e}")))
             }
             [_] => Err(problem("is no UID".into())),
             _ => Err(problem("has several values".into())),

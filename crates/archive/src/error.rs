@@ -21,7 +21,7 @@ pub enum StoreError {
     #[error("storage failed: {0}")]
     Storage(String),
     /// No Part 10 file and no data set.
-    #[error("not DICOM: {0}")]
+    #[error(transparent)]
     Head(#[from] HeadError),
     /// The data set breaks off or contradicts itself.
     #[error("the data set cannot be read: {0}")]
