@@ -26,8 +26,8 @@ pub struct Config {
     pub queue: usize,
     /// After so many new pages of 4 KiB in the write-ahead log a checkpoint starts beside the writer.
     pub checkpoint_pages: u32,
-    /// Length at which the log begins anew: its size on disk while no reading takes long. Eight times as long, and the
-    /// writer waits for the disk.
+    /// Length at which the log should begin anew: its size on disk where the disk keeps up and no reading takes long.
+    /// At eight times as much the writer waits for the disk.
     pub wal_pages: u32,
     /// A search that takes longer is stopped.
     pub search_time: Duration,

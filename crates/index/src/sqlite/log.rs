@@ -5,6 +5,7 @@
 //! left, and the writer moves those between two commits; the next commit then begins the log anew. The same thread lets
 //! memory go when nothing happens.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -47,6 +48,9 @@ struct Shared {
     behind: AtomicBool,
     /// Few pages are left: the writer's turn.
     few_left: AtomicBool,
+    /// The database file, to flush what was moved. While commits go on the engine leaves that to whoever moves the last
+    /// page, which would be the writer. Never closed before the connections: that would drop their locks.
+    file: Arc<File>,
     /// One checkpoint at a time: the engine would answer the second that it is busy.
     turn: Mutex<()>,
     /// A flush failed. The kernel may have dropped the pages, and would report success the next time.
@@ -56,6 +60,7 @@ struct Shared {
 /// Starts the checkpoint thread; it ends when the [`Log`] is dropped.
 pub(super) fn start(
     path: &Path,
+    file: Arc<File>,
     config: &Config,
     readers: Arc<Readers>,
     writer: tokio::sync::mpsc::WeakSender<Job>,
@@ -68,6 +73,7 @@ pub(super) fn start(
         moved: AtomicU32::new(0),
         behind: AtomicBool::new(false),
         few_left: AtomicBool::new(false),
+        file,
         turn: Mutex::new(()),
         failure: OnceLock::new(),
     });
@@ -148,6 +154,9 @@ impl Shared {
         let mut before = None;
         for _ in 0..ROUNDS {
             let moved = self.checkpoint(conn);
+            if let Err(error) = self.file.sync_data() {
+                return self.fail(IndexError::Flush(error.to_string()));
+            }
             let pages = self.pages.load(Ordering::Relaxed);
             self.few_left.store(pages.saturating_sub(moved) <= FEW, Ordering::Relaxed);
             // A reader that still needs what follows keeps it there.

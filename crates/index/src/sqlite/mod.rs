@@ -31,6 +31,7 @@ mod tests;
 mod upkeep;
 mod writer;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -59,6 +60,8 @@ struct Inner {
     readers: Arc<Readers>,
     jobs: Option<mpsc::Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    /// Behind the connections in the order of dropping.
+    _file: Arc<File>,
 }
 
 impl SqliteIndex {
@@ -69,9 +72,12 @@ impl SqliteIndex {
     /// is no database of ours or cannot be read; [`IndexError::NoSpace`].
     pub fn open(path: &Path, config: Config) -> Result<Self, IndexError> {
         let conn = schema::writer(path, &config)?;
+        let file = File::open(path).map_err(|error| IndexError::Engine(error.to_string()))?;
+        let file = Arc::new(file);
         let readers = Arc::new(Readers::new(path.to_owned(), config.clone()));
         let (jobs, queue) = mpsc::channel(config.queue.max(1));
-        let (log, log_thread) = log::start(path, &config, Arc::clone(&readers), jobs.downgrade())?;
+        let (log, log_thread) =
+            log::start(path, Arc::clone(&file), &config, Arc::clone(&readers), jobs.downgrade())?;
         let writer = Writer::new(conn, log)?;
         let group = config.group.max(1);
         let writer_thread = thread::Builder::new()
@@ -79,7 +85,7 @@ impl SqliteIndex {
             .spawn(move || writer.run(queue, group))
             .map_err(|error| IndexError::Engine(format!("no thread for the writer: {error}")))?;
         let threads = vec![writer_thread, log_thread];
-        let inner = Inner { path: path.to_owned(), config, readers, jobs: Some(jobs), threads };
+        let inner = Inner { path: path.to_owned(), config, readers, jobs: Some(jobs), threads, _file: file };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -30,7 +30,8 @@ pub(super) fn writer(path: &Path, config: &Config) -> Result<Connection, IndexEr
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
-    conn.pragma_update(None, "journal_size_limit", i64::from(config.wal_pages) * 4_096)?;
+    // A log that was much longer gives its room back when it begins anew; cutting costs the writer some 0.1 s.
+    conn.pragma_update(None, "journal_size_limit", i64::from(config.wal_pages) * 4_096 * 4)?;
     common(&conn, config.writer_cache_kib, config.statements)?;
     migrate(&mut conn, found)?;
     Ok(conn)

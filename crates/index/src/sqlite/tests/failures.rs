@@ -53,7 +53,8 @@ fn write(
     let conn = schema::writer(&file, &config).unwrap();
     let (send, queue) = mpsc::channel(64);
     let readers = Arc::new(Readers::new(file.clone(), config.clone()));
-    let (log, thread) = log::start(&file, &config, readers, send.downgrade()).unwrap();
+    let opened = Arc::new(std::fs::File::open(&file).unwrap());
+    let (log, thread) = log::start(&file, opened, &config, readers, send.downgrade()).unwrap();
     prepare(&conn, &log);
     let writer = Writer::new(conn, log).unwrap();
     let answers: Vec<_> = jobs
