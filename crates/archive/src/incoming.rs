@@ -1,7 +1,6 @@
 //! An instance on its way in: bytes arrive, steps of them are hashed, scanned and written off the async threads, one
 //! flush makes them durable, one row makes them visible, and only then there is a [`Stored`].
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use access::{Action, Principal};
@@ -12,6 +11,7 @@ use model::{SopClassUid, SopInstanceUid, StudyUid};
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tokio::task::JoinHandle;
 
+use crate::turn::Turn;
 use crate::work::{Ready, Work};
 use crate::{Archive, Outcome, Shared, StoreError, Stored};
 
@@ -158,12 +158,14 @@ impl Incoming<'_> {
             let flushing = Arc::clone(&shared);
             let flushed = tokio::task::spawn_blocking(move || {
                 work.step(&parts)?;
-                let sequence = flushing.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-                let ready = work.finish(sequence)?;
+                let turn = flushing.turns.next();
+                let ready = work.finish(turn.sequence())?;
                 ready.sealed.flush()?;
-                Ok::<Ready, StoreError>(ready)
+                Ok::<(Ready, Turn), StoreError>((ready, turn))
             });
-            commit(&shared, flushed.await.map_err(lost)??).await
+            let (ready, turn) = flushed.await.map_err(lost)??;
+            turn.comes().await;
+            commit(&shared, ready).await
         });
         ending.await.map_err(lost)?
     }

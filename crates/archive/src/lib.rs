@@ -20,11 +20,11 @@ mod recover;
 mod retrieve;
 mod search;
 mod stored;
+mod turn;
 mod verify;
 mod work;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use blob::Blobs;
 use index::Index;
@@ -54,8 +54,8 @@ struct Shared {
     config: Config,
     blobs: Blobs,
     index: Arc<dyn Index>,
-    /// The last sequence given out.
-    sequence: AtomicU64,
+    /// Sequences, and the order of commits.
+    turns: turn::Turns,
     /// One permit for each instance that is being received.
     receiving: Semaphore,
     /// Permits for instances whose metadata grows past [`Config::small_metadata`].
@@ -79,7 +79,7 @@ impl Archive {
     ) -> Result<(Self, Recovered), ReadError> {
         let recovered = recover::recover(&config, &blobs, left, index.as_ref()).await?;
         let shared = Shared {
-            sequence: AtomicU64::new(recovered.last_sequence),
+            turns: turn::Turns::after(recovered.last_sequence),
             receiving: Semaphore::new(config.receiving),
             large: Arc::new(Semaphore::new(config.large_metadata_lanes)),
             placer: place::Placer::start(blobs.clone(), Arc::clone(&index)),
