@@ -164,10 +164,9 @@ class Association(Wire):
         items = b"".join(context(2 * n + 1, abstract, syntaxes) for n, (abstract, syntaxes) in enumerate(contexts))
         self.send(associate(called.encode(), calling.encode(), contexts=items, user=user_information(extra=extra)))
         kind, body = self.read()
-        if kind == 3:
-            raise Refused(3, tuple(body[1:4]))
-        if kind == 7:
-            raise Refused(7, tuple(body[2:4]))
+        if kind in (3, 7):
+            self.close()
+            raise Refused(kind, tuple(body[1:4] if kind == 3 else body[2:4]))
         assert kind == 2, kind
         self.answer = body
         self.contexts, self.user = parse_accept(body)
