@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{Action, Principal, Scope};
 use dicomweb::json::BulkTable;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use imaging::frames::PixelLayout;
 use index::{Cursor, InstanceDetail, InstanceRecord, Target};
@@ -80,17 +80,24 @@ pub struct BulkItem {
     pub vr: VR,
     /// Bytes.
     pub length: u64,
-    /// It is encapsulated pixel data, of which [`BulkItem::stream`] gives the items as they lie: ask for frames.
+    /// It is the instance's encapsulated pixel data, of which [`BulkItem::stream`] gives the items as they lie: ask for
+    /// frames. That of an icon, which has no frames, comes as its fragments joined.
     pub encapsulated: bool,
     /// The value's place and the data set it lies in.
     source: DataSet,
     start: u64,
     word: u8,
+    /// The fragments of an icon, joined.
+    icon: Option<Bytes>,
 }
 
 impl BulkItem {
     /// The bytes of `range` within the value, verified; the range must lie inside it.
     pub fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, ReadError>> {
+        if let Some(icon) = &self.icon {
+            let whole = stream::iter([Ok(icon.clone())]).boxed();
+            return within(whole, range.start, range.end - range.start);
+        }
         let word = u64::from(self.word.max(1));
         // Words are turned whole, so the reading begins and ends with one.
         let (from, to) =
@@ -101,6 +108,29 @@ impl BulkItem {
         }
         within(whole, range.start - from, range.end - range.start)
     }
+}
+
+/// Largest encapsulated icon with its items, in bytes; it is joined in memory.
+const ICON: u64 = 4 << 20;
+
+/// The fragments of encapsulated pixel data behind its offset table, joined (PS3.5 A.4).
+async fn joined(item: &BulkItem) -> Result<Bytes, ReadError> {
+    if item.length > ICON {
+        return Err(ReadError::Unprocessable(format!("the icon is larger than {ICON} bytes")));
+    }
+    let items: Vec<Bytes> = item.stream(0..item.length).try_collect().await?;
+    let items = items.concat();
+    let (mut rest, mut out, mut first) = (items.as_slice(), Vec::new(), true);
+    while let Some((head, behind)) = rest.split_first_chunk::<8>() {
+        let [_, _, _, _, a, b, c, d] = *head;
+        let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let Some((fragment, tail)) = behind.split_at_checked(length) else { break };
+        if !first {
+            out.extend_from_slice(fragment);
+        }
+        (rest, first) = (tail, false);
+    }
+    Ok(Bytes::from(out))
 }
 
 /// `length` bytes of a stream behind its first `skip` bytes.
@@ -208,7 +238,15 @@ impl Archive {
         let (vr, start, length) = (bulk.vr, bulk.offset, bulk.length);
         let source = self.open_instance(detail.record.clone()).await?.flat().await?;
         let (word, encapsulated) = (bulk.word, bulk.encapsulated);
-        Ok(BulkItem { record: detail.record, vr, length, encapsulated, source, start, word })
+        let mut item =
+            BulkItem { record: detail.record, vr, length, encapsulated, source, start, word, icon: None };
+        if encapsulated && path.contains('/') {
+            let icon = joined(&item).await?;
+            item.length = icon.len() as u64;
+            item.encapsulated = false;
+            item.icon = Some(icon);
+        }
+        Ok(item)
     }
 
     async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
