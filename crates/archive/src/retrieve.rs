@@ -92,6 +92,11 @@ pub struct BulkItem {
 }
 
 impl BulkItem {
+    /// Whether it is an icon's codestream, in the instance's transfer syntax.
+    pub fn is_codestream(&self) -> bool {
+        self.icon.is_some()
+    }
+
     /// The bytes of `range` within the value, verified; the range must lie inside it.
     pub fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, ReadError>> {
         if let Some(icon) = &self.icon {

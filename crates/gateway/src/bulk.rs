@@ -1,9 +1,10 @@
 //! WADO-RS: bulk data by the URI that metadata give (PS3.18 10.4.1.1.5).
 
 use axum::response::Response;
-use dicomweb::media::{Framing, Resource, bulk_offers};
+use dicomweb::media::{Framing, Resource, bulk_offers, frame_offers};
 use dicomweb::query::RetrieveRequest;
 use dicomweb::url::{BulkPath, Place};
+use model::transfer_syntax;
 
 use crate::app::Call;
 use crate::conditional::Tag;
@@ -11,7 +12,7 @@ use crate::frames;
 use crate::refusal::Refusal;
 use crate::retrieve::{Item, Representation, accept, choose, multipart, single, target, unchanged};
 
-/// One value, little endian. Encapsulated pixel data comes frame by frame.
+/// One value, little endian. Encapsulated pixel data comes frame by frame; that of an icon as octets or as what it is.
 pub(crate) async fn bulk(call: &Call<'_>, place: Place, path: &BulkPath) -> Result<Response, Refusal> {
     let query = RetrieveRequest::parse(call.query)?;
     let accept = accept(call, &query, Resource::Bulk)?;
@@ -20,7 +21,11 @@ pub(crate) async fn bulk(call: &Call<'_>, place: Place, path: &BulkPath) -> Resu
     if value.encapsulated {
         return frames::all(call, &accept, &target).await;
     }
-    let offers = bulk_offers();
+    let mut offers = bulk_offers().to_vec();
+    if value.is_codestream() {
+        let stored = transfer_syntax::by_uid(&value.record.transfer_syntax);
+        offers.extend(stored.map(|stored| frame_offers(stored, 1)).unwrap_or_default());
+    }
     let offer = choose(&accept, &offers)?;
     let tag =
         Tag::of(&value.record.digest, &format!("bulk {} {}", path.as_str(), offer.to_string_with_syntax()));
