@@ -253,32 +253,3 @@ fn data_is_not_copied() {
     }
     assert_eq!(given, 100_000);
 }
-
-/// Not a gate, since machines are shared: `cargo test --release -p dicomweb -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement"]
-fn speed_of_large_parts() {
-    let boundary = Boundary::from_random(1);
-    let mut seed = 1u64;
-    let chunk: Bytes = (0..256 << 10)
-        .map(|_| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (seed >> 56) as u8
-        })
-        .collect::<Vec<u8>>()
-        .into();
-    let mut parser = Parser::new(&boundary, Limits::default());
-    parser.push(format!("--{boundary}\r\n\r\n").into());
-    let start = std::time::Instant::now();
-    let mut given = 0u64;
-    for _ in 0..16_384 {
-        parser.push(chunk.clone());
-        while let Some(event) = parser.next_event().expect("well formed") {
-            if let Event::Data(bytes) = event {
-                given += bytes.len() as u64;
-            }
-        }
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    println!("{:.2} GB/s over {given} bytes", given as f64 / seconds / 1e9);
-}
