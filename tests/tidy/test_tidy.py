@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # docs/architecture.md: a crate uses rows below it, never one beside it.
 LAYERS = {
-    "model": 0,
+    "model": 0, "codec": 0,
     "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1,
-    "index": 2, "blob": 2,
+    "index": 2, "blob": 2, "worker": 2,
     "archive": 3, "identity": 3, "opinion": 3,
     "scp": 4, "gateway": 4, "pages": 4, "transfer": 4,
     "server": 5,
@@ -26,6 +26,8 @@ BESIDE = {("opinion", "identity")}
 # What a crate must not know, as dependencies (design reasons in each lib.rs).
 FORBIDDEN = {
     "model": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
+    "codec": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul", "dicom-object", "model"},
+    "worker": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "model", "codec", "imaging"},
     "dimse": {"tokio", "axum", "hyper", "http", "rusqlite"},
     "dicomweb": {"tokio", "axum", "hyper", "rusqlite", "dicom-ul"},
     "imaging": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},

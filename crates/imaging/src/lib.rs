@@ -6,6 +6,7 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`frames`] | the frames of native and encapsulated pixel data (PS3.5 sections 8 and A.4) |
+//! | [`pixel`] | the samples of a frame (PS3.3 C.7.6.3) |
 #![cfg_attr(
     not(test),
     warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
@@ -13,3 +14,4 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod frames;
+pub mod pixel;

@@ -1,0 +1,5 @@
+//! Samples of a frame: what the data set says about them, and the way from stored bytes to them.
+
+mod format;
+
+pub use format::{Photometric, PixelFormat};
