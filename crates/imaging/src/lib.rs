@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`frames`] | the frames of native and encapsulated pixel data (PS3.5 sections 8 and A.4) |
 //! | [`pixel`] | the samples of a frame (PS3.3 C.7.6.3) |
+//! | [`transcode`] | a frame in another transfer syntax, and what its data set then says |
+//! | [`job`] | what a worker process is asked to do |
 #![cfg_attr(
     not(test),
     warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
@@ -14,4 +16,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod frames;
+pub mod job;
 pub mod pixel;
+pub mod transcode;
