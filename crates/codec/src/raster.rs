@@ -64,6 +64,20 @@ pub struct Raster {
     pub samples: Vec<u8>,
 }
 
+impl Raster {
+    /// That there are samples, and as many as the format says.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`].
+    pub(crate) fn check(&self) -> Result<(), CodecError> {
+        let (have, want) = (self.samples.len() as u64, self.format.len());
+        if have > 0 && Some(have) == want {
+            return Ok(());
+        }
+        Err(CodecError::Malformed(format!("{have} bytes of samples do not fill {:?}", self.format)))
+    }
+}
+
 /// What decoding may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
