@@ -3,9 +3,10 @@
 use super::bits::Entropy;
 use super::frame::{Coding, Frame, Scan};
 use super::markers::{self, EOI, Marker, Markers, SOI, SOS, State};
-use super::plane::{self, Plane};
-use super::{lossless, malformed};
-use crate::{CodecError, Limits, Raster};
+use super::plane::{self, Plane, Sample};
+use super::progressive::{self, Blocks};
+use super::{lossless, malformed, sequential};
+use crate::{CodecError, Colour, Limits, Raster};
 
 /// The samples of a JPEG frame; chrominance for every pixel, colours as coded.
 ///
@@ -30,10 +31,13 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, CodecError> {
         }
     }
     let frame = frame.ok_or_else(|| malformed("no frame header"))?;
-    let mut scans = Scans { bytes, markers, state, coded: vec![false; frame.components.len()] };
+    let mut scans = Scans { bytes, markers, state, coded: vec![false; frame.components.len()], ended: false };
     match frame.coding {
         Coding::Lossless => scans.lossless(&frame, limits),
-        _ => Err(CodecError::Unsupported("JPEG by DCT".to_owned())),
+        Coding::Progressive if frame.precision == 8 => scans.progressive::<u8>(&frame, limits),
+        Coding::Progressive => scans.progressive::<u16>(&frame, limits),
+        _ if frame.precision == 8 => scans.sequential::<u8>(&frame, limits),
+        _ => scans.sequential::<u16>(&frame, limits),
     }
 }
 
@@ -44,9 +48,11 @@ struct Scans<'a> {
     state: State,
     /// For each component, whether its scan was there.
     coded: Vec<bool>,
+    /// Whether EOI was there.
+    ended: bool,
 }
 
-impl<'a> Scans<'a> {
+impl Scans<'_> {
     fn lossless(&mut self, frame: &Frame, limits: &Limits) -> Result<Raster, CodecError> {
         let mut planes: Vec<Plane<u16>> = plane::planes(frame, limits)?;
         let mut used = 0;
@@ -64,8 +70,50 @@ impl<'a> Scans<'a> {
         if u32::from(used) >> frame.precision > 0 {
             frame.precision = 16;
         }
-        let colour = self.state.marks(&frame).colour(frame.components.len(), frame.coding);
-        plane::assemble(&frame, colour, &planes, limits)
+        plane::assemble(&frame, self.colour(&frame), &planes, limits)
+    }
+
+    fn sequential<T: Sample>(&mut self, frame: &Frame, limits: &Limits) -> Result<Raster, CodecError> {
+        let mut planes: Vec<Plane<T>> = plane::planes(frame, limits)?;
+        while !self.complete() {
+            let scan = self.next_scan(frame)?;
+            self.once(&scan)?;
+            let mut entropy = Entropy::new(self.bytes, self.markers.at());
+            sequential::scan(frame, &scan, &self.state, &mut entropy, &mut planes)?;
+            self.markers.go_to(entropy.at());
+        }
+        plane::assemble(frame, self.colour(frame), &planes, limits)
+    }
+
+    fn progressive<T: Sample>(&mut self, frame: &Frame, limits: &Limits) -> Result<Raster, CodecError> {
+        let mut planes: Vec<Plane<T>> = plane::planes(frame, limits)?;
+        let mut components: Vec<Blocks> =
+            (0..frame.components.len()).map(|component| Blocks::new(frame, component)).collect();
+        let mut count = 0;
+        while let Some(scan) = self.scan(frame)? {
+            count += 1;
+            if count > progressive::SCANS {
+                return Err(CodecError::Unsupported(format!(
+                    "JPEG of more than {} scans",
+                    progressive::SCANS
+                )));
+            }
+            let mut entropy = Entropy::new(self.bytes, self.markers.at());
+            progressive::scan(frame, &scan, &self.state, &mut entropy, &mut components)?;
+            self.markers.go_to(entropy.at());
+        }
+        // Without EOI nobody knows whether a scan is missing that would bring the rest.
+        if components.iter().any(|blocks| !blocks.ready(!self.ended)) {
+            return Err(malformed("a progressive scan is missing"));
+        }
+        for (blocks, plane) in components.iter().zip(&mut planes) {
+            blocks.render(frame.precision, plane);
+        }
+        plane::assemble(frame, self.colour(frame), &planes, limits)
+    }
+
+    fn colour(&self, frame: &Frame) -> Colour {
+        self.state.marks(frame).colour(frame.components.len(), frame.coding)
     }
 
     /// Whether every component has its scan.
@@ -94,7 +142,10 @@ impl<'a> Scans<'a> {
         while let Some(marker) = self.markers.next()? {
             match marker {
                 Marker { code: SOS, payload } => return Scan::parse(payload, frame).map(Some),
-                Marker { code: EOI, .. } => return Ok(None),
+                Marker { code: EOI, .. } => {
+                    self.ended = true;
+                    return Ok(None);
+                }
                 Marker { code: SOI, .. } => return Err(malformed("a second image begins within the first")),
                 _ if markers::frame(marker, &self.markers)?.is_some() => {
                     return Err(malformed("a second frame header"));

@@ -98,6 +98,70 @@ impl Huffman {
     }
 }
 
+/// A coefficient after a run of zeros.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Step {
+    /// Bits it took; 0 when the table has to be asked.
+    length: u8,
+    /// Zeros before it; [`Step::END`] for the end of the block.
+    pub(super) run: u8,
+    /// 0 for the sixteen zeros of ZRL.
+    pub(super) value: i16,
+}
+
+impl Step {
+    /// A run that leads out of any block.
+    pub(super) const END: u8 = 64;
+
+    /// The step of a symbol with the number behind it.
+    fn new(length: u8, symbol: u8, value: i16) -> Self {
+        match (symbol >> 4, symbol & 15) {
+            (15, 0) => Self { length, run: 15, value: 0 },
+            (_, 0) => Self { length, run: Self::END, value: 0 },
+            (run, _) => Self { length, run, value },
+        }
+    }
+}
+
+/// A table of sequential AC coefficients (T.81 F.2.2.2).
+pub(super) struct Steps {
+    /// For each [`LOOK`] bits: the whole step, when it is that short.
+    whole: Vec<Step>,
+    table: Huffman,
+}
+
+impl Steps {
+    pub(super) fn new(table: &Huffman) -> Self {
+        let whole = (0..1_u32 << LOOK).map(|input| step(table, input).unwrap_or_default()).collect();
+        Self { whole, table: table.clone() }
+    }
+
+    /// The next step.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] for a code that the table has not.
+    #[inline(always)]
+    pub(super) fn next(&self, bits: &mut Bits<'_>) -> Result<Step, CodecError> {
+        bits.fill();
+        let step = self.whole.get(bits.peek(LOOK)).copied().unwrap_or_default();
+        if step.length > 0 {
+            bits.skip(u32::from(step.length));
+            return Ok(step);
+        }
+        let symbol = self.table.symbol(bits)?;
+        let value = bits.extend(u32::from(symbol & 15)) as i16;
+        Ok(Step::new(0, symbol, value))
+    }
+}
+
+fn step(table: &Huffman, input: u32) -> Option<Step> {
+    let (length, symbol) = table.first(input << (WIDE - LOOK))?;
+    let category = u32::from(symbol & 15);
+    let left = LOOK.checked_sub(length + category)?;
+    let value = (input >> left & ((1 << category) - 1)) as i32;
+    Some(Step::new((length + category) as u8, symbol, extend(value, category) as i16))
+}
+
 /// A table of lossless coding: symbols are categories of differences (T.81 H.1.2.2).
 pub(super) struct Differences {
     /// For each [`WIDE`] bits: length of the code with the number behind it, and that number; length 0 for longer ones.

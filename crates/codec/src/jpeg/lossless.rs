@@ -3,6 +3,7 @@
 use super::bits::{Bits, Entropy};
 use super::frame::{Frame, Scan};
 use super::huffman::Differences;
+use super::layout::{Cell, Layout};
 use super::malformed;
 use super::markers::State;
 use super::plane::Plane;
@@ -34,8 +35,7 @@ pub(super) fn scan(
     }
     let mut tables = Vec::with_capacity(scan.parts.len());
     for part in &scan.parts {
-        let table = state.dc.get(part.dc).and_then(Option::as_ref);
-        tables.push(Differences::new(table.ok_or_else(|| malformed("a scan without its Huffman table"))?)?);
+        tables.push(Differences::new(state.dc_table(part.dc)?)?);
     }
     let layout = Layout::new(frame, scan);
     let initial = 1_u16 << (frame.precision - scan.low - 1);
@@ -44,7 +44,8 @@ pub(super) fn scan(
         restart if restart % layout.columns == 0 => restart / layout.columns,
         _ => return Err(malformed("a restart interval that is no number of whole rows")),
     };
-    let order: Vec<&Differences> = layout.units.iter().filter_map(|unit| tables.get(unit.part)).collect();
+    let units = units(&layout);
+    let order: Vec<&Differences> = units.iter().filter_map(|unit| tables.get(unit.part)).collect();
     let mut row = vec![0; layout.columns as usize * order.len()];
     let mut clean = Vec::new();
     let mut start = 0;
@@ -57,13 +58,12 @@ pub(super) fn scan(
         for y in start..layout.rows.min(start + interval) {
             differences(&mut bits, &order, &mut row)?;
             bits.finish()?;
-            layout.spread(scan, &row, y as usize, planes);
-            for (index, part) in scan.parts.iter().enumerate() {
-                let Some(plane) = planes.get_mut(part.component) else { continue };
-                let lines = layout.lines(index);
-                for line in 0..lines {
+            spread(&layout, &units, &row, y as usize, planes);
+            for cell in &layout.cells {
+                let Some(plane) = planes.get_mut(cell.component) else { continue };
+                for line in 0..cell.v {
                     let first = y == start && line == 0;
-                    undo(plane, y as usize * lines + line, first, scan.start, initial);
+                    undo(plane, y as usize * cell.v + line, first, scan.start, initial);
                 }
             }
         }
@@ -88,49 +88,25 @@ fn differences(bits: &mut Bits<'_>, order: &[&Differences], row: &mut [u16]) -> 
     Ok(())
 }
 
-/// How the data units of a scan lie in a row of minimum coded units.
-struct Layout {
-    columns: u32,
-    rows: u32,
-    units: Vec<Unit>,
-    /// Columns and rows of a unit for each part.
-    factors: Vec<(usize, usize)>,
+/// The samples of a minimum coded unit, in coded order.
+fn units(layout: &Layout) -> Vec<Unit> {
+    let cells = layout.cells.iter().enumerate();
+    cells
+        .flat_map(|(part, &Cell { h, v, .. })| {
+            (0..v).flat_map(move |y| (0..h).map(move |x| Unit { part, x, y }))
+        })
+        .collect()
 }
 
-impl Layout {
-    /// A scan of one component has one sample in a unit and no padding (T.81 A.2.2).
-    fn new(frame: &Frame, scan: &Scan) -> Self {
-        let parts = || scan.parts.iter().filter_map(|part| frame.components.get(part.component));
-        if let ([_], Some(component)) = (scan.parts.as_slice(), parts().next()) {
-            let units = vec![Unit { part: 0, x: 0, y: 0 }];
-            return Self { columns: component.width, rows: component.height, units, factors: vec![(1, 1)] };
-        }
-        let (columns, rows) = frame.units();
-        let factors: Vec<(usize, usize)> = parts().map(|part| (part.h as usize, part.v as usize)).collect();
-        let mut units = Vec::new();
-        for (part, &(h, v)) in factors.iter().enumerate() {
-            units.extend((0..v).flat_map(|y| (0..h).map(move |x| Unit { part, x, y })));
-        }
-        Self { columns, rows, units, factors }
-    }
-
-    /// Rows of a part's plane in a row of units.
-    fn lines(&self, part: usize) -> usize {
-        self.factors.get(part).map_or(1, |&(_, v)| v)
-    }
-
-    /// Puts a row of units where its differences belong.
-    fn spread(&self, scan: &Scan, row: &[u16], y: usize, planes: &mut [Plane<u16>]) {
-        for (index, unit) in self.units.iter().enumerate() {
-            let (Some(part), Some(&(h, v))) = (scan.parts.get(unit.part), self.factors.get(unit.part)) else {
-                continue;
-            };
-            let Some(plane) = planes.get_mut(part.component) else { continue };
-            let start = (y * v + unit.y) * plane.stride + unit.x;
-            let line = plane.samples.get_mut(start..).unwrap_or_default();
-            let from = row.iter().skip(index).step_by(self.units.len());
-            line.iter_mut().step_by(h).zip(from).for_each(|(to, from)| *to = *from);
-        }
+/// Puts a row of minimum coded units where its differences belong.
+fn spread(layout: &Layout, units: &[Unit], row: &[u16], y: usize, planes: &mut [Plane<u16>]) {
+    for (index, unit) in units.iter().enumerate() {
+        let Some(&Cell { component, h, v }) = layout.cells.get(unit.part) else { continue };
+        let Some(plane) = planes.get_mut(component) else { continue };
+        let start = (y * v + unit.y) * plane.stride + unit.x;
+        let line = plane.samples.get_mut(start..).unwrap_or_default();
+        let from = row.iter().skip(index).step_by(units.len());
+        line.iter_mut().step_by(h).zip(from).for_each(|(to, from)| *to = *from);
     }
 }
 

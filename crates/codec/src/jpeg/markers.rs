@@ -22,10 +22,10 @@ pub(super) struct Marker<'a> {
 /// What markers have set so far.
 #[derive(Clone, Default)]
 pub(super) struct State {
-    pub(super) dc: [Option<Huffman>; 4],
-    pub(super) ac: [Option<Huffman>; 4],
+    dc: [Option<Huffman>; 4],
+    ac: [Option<Huffman>; 4],
     /// In natural order.
-    pub(super) quantisation: [Option<[u16; 64]>; 4],
+    quantisation: [Option<[u16; 64]>; 4],
     /// MCUs of a restart interval, 0 for none.
     pub(super) restart: u32,
     marks: Marks,
@@ -133,6 +133,38 @@ impl State {
         let mut marks = self.marks;
         marks.ids.iter_mut().zip(&frame.components).for_each(|(id, component)| *id = component.id);
         marks
+    }
+
+    /// A DC table, which lossless scans have too.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] when no DHT gave it.
+    pub(super) fn dc_table(&self, index: usize) -> Result<&Huffman, CodecError> {
+        let table = self.dc.get(index).and_then(Option::as_ref);
+        table.ok_or_else(|| malformed(format!("there is no DC table {index}")))
+    }
+
+    /// An AC table.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] when no DHT gave it.
+    pub(super) fn ac_table(&self, index: usize) -> Result<&Huffman, CodecError> {
+        let table = self.ac.get(index).and_then(Option::as_ref);
+        table.ok_or_else(|| malformed(format!("there is no AC table {index}")))
+    }
+
+    /// A component's quantisation table.
+    ///
+    /// # Errors
+    /// [`CodecError::Malformed`] when no DQT gave it.
+    pub(super) fn quantisation_table(
+        &self,
+        frame: &Frame,
+        component: usize,
+    ) -> Result<[u16; 64], CodecError> {
+        let index = frame.components.get(component).map_or(0, |of| usize::from(of.quantisation));
+        let table = self.quantisation.get(index).copied().flatten();
+        table.ok_or_else(|| malformed(format!("there is no quantisation table {index}")))
     }
 
     /// Takes in a marker that is no frame and no scan.

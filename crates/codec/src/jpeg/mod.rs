@@ -12,9 +12,13 @@ mod bits;
 mod decode;
 mod frame;
 mod huffman;
+mod idct;
+mod layout;
 mod lossless;
 mod markers;
 mod plane;
+mod progressive;
+mod sequential;
 mod upsample;
 
 use crate::{CodecError, Colour, Format};

@@ -10,8 +10,8 @@ pub(super) trait Sample: Copy + Default {
     fn value(self) -> i32;
     /// The sample of a value that is known to fit.
     fn of(value: i32) -> Self;
-    /// Appends samples, little endian.
-    fn put(samples: &[Self], out: &mut Vec<u8>);
+    /// Appends samples, little endian, in as many bytes as a format says.
+    fn put(samples: &[Self], bytes: u8, out: &mut Vec<u8>);
 }
 
 impl Sample for u8 {
@@ -23,7 +23,7 @@ impl Sample for u8 {
     fn of(value: i32) -> Self {
         value as u8
     }
-    fn put(samples: &[Self], out: &mut Vec<u8>) {
+    fn put(samples: &[Self], _: u8, out: &mut Vec<u8>) {
         out.extend_from_slice(samples);
     }
 }
@@ -37,8 +37,12 @@ impl Sample for u16 {
     fn of(value: i32) -> Self {
         value as u16
     }
-    fn put(samples: &[Self], out: &mut Vec<u8>) {
-        out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    fn put(samples: &[Self], bytes: u8, out: &mut Vec<u8>) {
+        if bytes == 1 {
+            out.extend(samples.iter().map(|&sample| sample as u8));
+        } else {
+            out.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        }
     }
 }
 
@@ -92,20 +96,21 @@ pub(super) fn assemble<T: Sample>(
 ) -> Result<Raster, CodecError> {
     let format = frame.format();
     let mut samples = Vec::with_capacity(limits.admit(&format)?);
+    let bytes = format.sample_bytes();
     let width = frame.width as usize;
     let count = planes.len();
     let mut row = vec![T::default(); width];
     let mut pixels = vec![T::default(); width * count];
     for y in 0..frame.height as usize {
         if let [plane] = planes {
-            T::put(plane.row(y), &mut samples);
+            T::put(plane.row(y), bytes, &mut samples);
             continue;
         }
         for (index, (plane, component)) in planes.iter().zip(&frame.components).enumerate() {
             upsample::row(frame, component, plane, y, &mut row);
             pixels.iter_mut().skip(index).step_by(count).zip(&row).for_each(|(to, from)| *to = *from);
         }
-        T::put(&pixels, &mut samples);
+        T::put(&pixels, bytes, &mut samples);
     }
     Ok(Raster { format, colour, samples })
 }
