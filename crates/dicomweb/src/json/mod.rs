@@ -1,4 +1,5 @@
-//! The DICOM JSON model (PS3.18 Annex F): made from a data set as it streams by, cut and merged for search results.
+//! The DICOM JSON model (PS3.18 Annex F): made from a data set as it streams by, cut and merged for search results, and
+//! read when a client stores with it.
 //!
 //! Stored JSON does not know under which address it will be served. Where an absolute URL goes, it holds the byte
 //! [`MARK`], which no JSON has otherwise, and then the path; [`complete`] puts the rest in.
@@ -23,11 +24,15 @@ mod complete;
 mod limits;
 mod number;
 pub mod object;
+mod read;
 mod text;
+mod token;
 mod value;
 mod writer;
 
 pub use bulk::{Bulk, BulkError, BulkTable};
 pub use complete::{MARK, complete};
 pub use limits::Limits;
+pub use read::{ReadError, Reader};
+pub use token::{JsonError, Token, TokenLimits, Tokenizer};
 pub use writer::JsonWriter;
