@@ -43,6 +43,7 @@ pub(super) const DQT: u8 = 0xDB;
 pub(super) const DNL: u8 = 0xDC;
 pub(super) const DRI: u8 = 0xDD;
 pub(super) const APP0: u8 = 0xE0;
+pub(super) const APP2: u8 = 0xE2;
 pub(super) const APP14: u8 = 0xEE;
 
 /// The order of coefficients: `ZIGZAG[k]` is the natural place of the k-th (T.81 Figure A.6).

@@ -9,7 +9,11 @@
 //! picture with invented pixels is worse than none.
 
 mod bits;
+mod colour;
 mod decode;
+mod encode_baseline;
+mod encode_lossless;
+mod fdct;
 mod frame;
 mod huffman;
 mod idct;
@@ -19,11 +23,16 @@ mod markers;
 mod plane;
 mod progressive;
 mod sequential;
+mod standard_tables;
 mod upsample;
+mod writer;
 
 use crate::{CodecError, Colour, Format};
 
+pub use colour::to_rgb;
 pub use decode::decode;
+pub use encode_baseline::{Subsampling, encode_baseline};
+pub use encode_lossless::encode_lossless;
 
 use frame::{Coding, Frame, Scan};
 use markers::{EOI, Markers, SOS, State};
