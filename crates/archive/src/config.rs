@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use model::scan::Limits;
 
+use crate::Decoders;
+
 /// Limits and policy of the archive.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -29,6 +31,8 @@ pub struct Config {
     pub classes: Classes,
     /// Most results of one search, whatever `limit` asks for. Default 1,000; costs about 2 KiB of answer each.
     pub search_max: u32,
+    /// Who decodes and encodes images.
+    pub decoders: Decoders,
 }
 
 impl Default for Config {
@@ -44,6 +48,7 @@ impl Default for Config {
             inflated_cache: 1 << 30,
             classes: Classes::default(),
             search_max: 1_000,
+            decoders: Decoders::default(),
         }
     }
 }

@@ -153,6 +153,15 @@ pub enum ReadError {
     /// A frame that the instance says it has, but whose bytes are not there or cannot be told apart.
     #[error("{0}")]
     Unprocessable(String),
+    /// There, but in a form that nothing here can read or write.
+    #[error("{0}")]
+    Unsupported(String),
+    /// There, but larger in the form asked for than may be given.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Too many ask for decoded images at this moment.
+    #[error("{0}")]
+    Busy(String),
     /// A parameter that no value fits.
     #[error("{0}")]
     BadRequest(String),
@@ -173,6 +182,12 @@ pub enum ReadErrorKind {
     NotFound,
     /// There, but cannot be given in this form (422).
     Unprocessable,
+    /// There, but not in this form (406).
+    Unsupported,
+    /// Too large in this form (413).
+    TooLarge,
+    /// Try again in a moment (503).
+    Busy,
     /// The request is wrong (400).
     BadRequest,
     /// Bit rot (500, commitment 0110H).
@@ -188,6 +203,9 @@ impl ReadError {
             ReadError::Denied(_) => ReadErrorKind::Denied,
             ReadError::NotFound(_) => ReadErrorKind::NotFound,
             ReadError::Unprocessable(_) => ReadErrorKind::Unprocessable,
+            ReadError::Unsupported(_) => ReadErrorKind::Unsupported,
+            ReadError::TooLarge(_) => ReadErrorKind::TooLarge,
+            ReadError::Busy(_) => ReadErrorKind::Busy,
             ReadError::BadRequest(_) => ReadErrorKind::BadRequest,
             ReadError::Damaged(_) => ReadErrorKind::Damaged,
             ReadError::Storage(_) => ReadErrorKind::Unavailable,

@@ -16,6 +16,9 @@ impl From<ReadError> for Refusal {
             ReadErrorKind::Denied => Refusal::new(StatusCode::FORBIDDEN, text),
             ReadErrorKind::NotFound => Refusal::not_found(text),
             ReadErrorKind::Unprocessable => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),
+            ReadErrorKind::Unsupported => Refusal::new(StatusCode::NOT_ACCEPTABLE, text),
+            ReadErrorKind::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text),
+            ReadErrorKind::Busy => Refusal::unavailable(text),
             ReadErrorKind::BadRequest => Refusal::bad_request(text),
             ReadErrorKind::Damaged => {
                 tracing::error!(error = %error, "stored bytes are damaged");
@@ -112,6 +115,9 @@ mod tests {
         for (refusal, status) in [
             (Refusal::from(ReadError::NotFound("study")), 404),
             (Refusal::from(ReadError::Unprocessable("x".into())), 422),
+            (Refusal::from(ReadError::Unsupported("x".into())), 406),
+            (Refusal::from(ReadError::TooLarge("x".into())), 413),
+            (Refusal::from(ReadError::Busy("x".into())), 503),
             (Refusal::from(ReadError::BadRequest("x".into())), 400),
             (Refusal::from(ReadError::Damaged("x".into())), 500),
             (Refusal::from(ReadError::Storage("x".into())), 503),

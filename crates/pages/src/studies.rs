@@ -140,7 +140,11 @@ async fn list(site: &Site, visitor: &Principal, wanted: Wanted) -> Response {
 /// The page for a read that the archive refuses.
 pub fn refusal(site: &Site, visitor: &Principal, error: &ReadError) -> Response {
     match error.kind() {
-        ReadErrorKind::NotFound | ReadErrorKind::Unprocessable | ReadErrorKind::BadRequest => {
+        ReadErrorKind::NotFound
+        | ReadErrorKind::Unprocessable
+        | ReadErrorKind::Unsupported
+        | ReadErrorKind::TooLarge
+        | ReadErrorKind::BadRequest => {
             crate::layout::not_found(site, visitor)
         }
         ReadErrorKind::Denied => {
@@ -154,7 +158,7 @@ pub fn refusal(site: &Site, visitor: &Principal, error: &ReadError) -> Response 
                 Some(visitor),
             )
         }
-        ReadErrorKind::Damaged | ReadErrorKind::Unavailable => {
+        ReadErrorKind::Damaged | ReadErrorKind::Unavailable | ReadErrorKind::Busy => {
             tracing::error!(%error, "a page could not be made");
             unavailable(site, Some(visitor))
         }

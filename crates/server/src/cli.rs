@@ -50,6 +50,9 @@ pub enum Command {
     ///
     /// The copy is a data folder: restore it by copying it back, or serve it where it lies.
     Backup(Backup),
+    /// Decodes and encodes images for the server that starts it: jobs on standard input, answers on standard output.
+    #[command(hide = true)]
+    DecodeWorker,
 }
 
 /// `serve` and `check-config`.

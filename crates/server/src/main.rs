@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod config;
 mod control;
+mod decoding;
 mod doors;
 mod event;
 mod exit;
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Verify(command) => on_runtime(commands::verify(command, json)),
         Command::Rebuild(command) => on_runtime(commands::rebuild(command, json)),
         Command::Backup(command) => on_runtime(commands::backup(command, json)),
+        Command::DecodeWorker => decoding::work(),
     };
     done.unwrap_or_else(|error| fail(&error, json)).into()
 }

@@ -9,7 +9,7 @@ use blob::{BlobError, Blobs, SpoolEntry};
 use index::SqliteIndex;
 
 use crate::config::Config;
-use crate::start;
+use crate::{decoding, start};
 
 /// The index's file in the data folder.
 pub const INDEX: &str = "overread.db";
@@ -90,6 +90,7 @@ pub fn archive_config(config: &Config) -> archive::Config {
         inflated_cache: limits.inflated_cache_bytes,
         search_max: limits.search_results,
         classes: Classes::with_private(config.storage.private_sop_classes.iter().cloned()),
+        decoders: decoding::decoders(config),
         ..archive::Config::default()
     }
 }

@@ -16,7 +16,7 @@ pub use listen::Listen;
 pub use network::Network;
 pub use origin::{Origin, Origins};
 pub use sections::{
-    Access, ClientCertificates, Data, Dimse, Http, Limits, Log, LogFormat, Peer, Process, Storage, Tls,
+    Access, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process, Storage, Tls,
 };
 pub use validate::Problem;
 
@@ -38,6 +38,8 @@ pub struct Config {
     pub storage: Storage,
     /// Limits.
     pub limits: Limits,
+    /// Decoding and encoding of images.
+    pub decoding: Decoding,
     /// The log.
     pub log: Log,
     /// The process.

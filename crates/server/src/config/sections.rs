@@ -200,6 +200,26 @@ impl Default for Limits {
     }
 }
 
+/// The processes that decode and encode images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Decoding {
+    /// Processes at most, so frames at the same moment; 0 is one for each core.
+    pub workers: usize,
+    /// Requests that may wait for one; more are answered 503.
+    pub waiting: usize,
+    /// Seconds that a frame may take before its process is ended.
+    pub timeout_seconds: u64,
+    /// Largest decoded frame, in bytes.
+    pub frame_bytes: u64,
+}
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Self { workers: 0, waiting: 256, timeout_seconds: 10, frame_bytes: 256 << 20 }
+    }
+}
+
 /// The log, on standard error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -33,6 +33,7 @@ pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Pr
     check.tls(config);
     check.storage(config);
     check.limits(config);
+    check.decoding(config);
     check.log(config);
     check.problems
 }
@@ -193,6 +194,22 @@ impl Check<'_> {
         }
         if config.process.workers > 1_024 {
             self.wrong("process.workers", "must be at most 1024");
+        }
+    }
+
+    fn decoding(&mut self, config: &Config) {
+        let decoding = &config.decoding;
+        if decoding.workers > 1_024 {
+            self.wrong("decoding.workers", "more than 1024 processes help nobody");
+        }
+        if decoding.timeout_seconds == 0 || decoding.timeout_seconds > 600 {
+            self.wrong("decoding.timeout_seconds", "a frame needs from 1 to 600 seconds");
+        }
+        if !(1 << 20..=1 << 30).contains(&decoding.frame_bytes) {
+            self.wrong(
+                "decoding.frame_bytes",
+                "a frame takes from 1048576 bytes to 1073741824, which is all the memory that a worker may use",
+            );
         }
     }
 
