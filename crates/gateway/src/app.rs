@@ -22,12 +22,25 @@ use tracing::Instrument;
 
 use crate::authenticate::{Authenticate, Peer};
 use crate::config::Config;
+use crate::cors::Cors;
 use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
-use crate::{bulk, capabilities, cors, frames, metadata, retrieve, search, serve, store};
+use crate::viewer::{self, FolderError, Viewer};
+use crate::{bulk, capabilities, docs, frames, metadata, retrieve, same_origin, search, serve, store};
 
 /// Where DICOMweb begins below the base URL.
 const SERVICE: &str = "/dicom-web";
+
+/// Why there can be no gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// [`Config::base_url`] is none.
+    #[error("http.base_url: {0}")]
+    Base(#[from] BaseError),
+    /// The viewer's folder cannot be served.
+    #[error("viewer.folder: {0}")]
+    Viewer(#[from] FolderError),
+}
 
 /// The DICOMweb service, ready to be served on a listener.
 pub struct Gateway {
@@ -35,6 +48,7 @@ pub struct Gateway {
     authenticate: Arc<dyn Authenticate>,
     config: Config,
     origin: Option<Base>,
+    viewer: Option<Viewer>,
     pages: Router,
     metrics: Option<RenderMetrics>,
 }
@@ -43,14 +57,18 @@ impl Gateway {
     /// A gateway to this archive.
     ///
     /// # Errors
-    /// [`BaseError`] when [`Config::base_url`] is none.
+    /// [`SetUpError`] when [`Config::base_url`] is none, or the viewer's folder cannot be served.
     pub fn new(
         archive: Archive,
         authenticate: Arc<dyn Authenticate>,
         config: Config,
-    ) -> Result<Self, BaseError> {
+    ) -> Result<Self, SetUpError> {
         let origin = config.base_url.as_deref().map(Base::new).transpose()?;
-        Ok(Self { archive, authenticate, config, origin, pages: Router::new(), metrics: None })
+        let root = origin.as_ref().map_or("", path_of);
+        let study_list = config.viewer.study_list;
+        let folder = config.viewer.folder.as_deref();
+        let viewer = folder.map(|folder| Viewer::open(folder, study_list, root)).transpose()?;
+        Ok(Self { archive, authenticate, config, origin, viewer, pages: Router::new(), metrics: None })
     }
 
     /// Adds routes of others at the root. Their requests carry [`Peer`] (as `Arc<Peer>`) and
@@ -91,8 +109,11 @@ impl Gateway {
         let app = App(Arc::new(Shared {
             archive: self.archive,
             authenticate: self.authenticate,
+            cors: Cors::new(self.config.origins.clone(), self.config.credentials),
             config: self.config,
+            root: origin,
             base,
+            viewer: self.viewer,
             secret,
             metrics: self.metrics,
             stop,
@@ -104,6 +125,12 @@ impl Gateway {
             .route("/healthz", get(health::healthz))
             .route("/readyz", get(health::readyz))
             .route("/metrics", get(health::metrics))
+            .route("/docs", get(docs::page))
+            .route("/docs/docs.css", get(docs::style))
+            .route("/docs/openapi.json", get(docs::openapi))
+            .route("/viewer", any(viewer::viewer))
+            .route("/viewer/", any(viewer::viewer))
+            .route("/viewer/{*path}", any(viewer::viewer))
             .with_state(app)
             .merge(self.pages)
             .fallback(async || Refusal::not_found("There is nothing here. DICOMweb is below /dicom-web."))
@@ -121,6 +148,12 @@ fn listening(address: SocketAddr, tls: bool) -> String {
     format!("{scheme}://{}", SocketAddr::new(ip, address.port()))
 }
 
+/// The path of a base URL: empty when it has none.
+fn path_of(base: &Base) -> &str {
+    let rest = base.as_str().split_once("://").map_or("", |(_, rest)| rest);
+    rest.find('/').map_or("", |at| rest.split_at(at).1)
+}
+
 /// What handlers share. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Shared>);
@@ -129,7 +162,10 @@ struct Shared {
     archive: Archive,
     authenticate: Arc<dyn Authenticate>,
     config: Config,
+    cors: Cors,
+    root: String,
     base: Base,
+    viewer: Option<Viewer>,
     secret: [u8; 32],
     metrics: Option<RenderMetrics>,
     stop: CancellationToken,
@@ -142,6 +178,21 @@ impl App {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Which pages of other origins may call.
+    pub(crate) fn cors(&self) -> &Cors {
+        &self.0.cors
+    }
+
+    /// Where clients reach the server, without a slash at its end.
+    pub(crate) fn root(&self) -> &str {
+        &self.0.root
+    }
+
+    /// The viewer, where one is installed.
+    pub(crate) fn viewer(&self) -> Option<&Viewer> {
+        self.0.viewer.as_ref()
     }
 
     /// `…/dicom-web`.
@@ -181,12 +232,19 @@ pub(crate) struct Caller {
     pub(crate) peer: Arc<Peer>,
 }
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+impl FromRequestParts<App> for Caller {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self::of(app, parts))
+    }
+}
+
+impl Caller {
+    /// Whoever sent the request with this head. A cookie is among the headers only where it counts.
+    pub(crate) fn of(app: &App, parts: &Parts) -> Self {
         let peer = parts.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(nobody);
-        Ok(Self { headers: parts.headers.clone(), peer })
+        Self { headers: same_origin::headers(parts, app.cors()), peer }
     }
 }
 
@@ -217,14 +275,15 @@ async fn dicom_web(State(app): State<App>, request: Request) -> Response {
     let path = Path::parse(parts.uri.path().strip_prefix(SERVICE).unwrap_or_default());
     let route = path.as_ref().map_or("unknown", route_name);
     let method = method_name(&parts.method);
-    let mut response = match cors::preflight(&app.config().origins, &parts.method, &parts.headers) {
+    let allow = path.as_ref().map_or("OPTIONS", Path::allow);
+    let mut response = match app.cors().preflight(&parts.method, &parts.headers, allow) {
         Some(response) => response,
         None => answer(&app, &parts, path.map_err(Refusal::from), body)
             .instrument(tracing::info_span!("request", http.method = method, http.route = route))
             .await
             .unwrap_or_else(IntoResponse::into_response),
     };
-    finish(&app, &parts.headers, &mut response);
+    finish(&app, &parts.headers, &mut response, started);
     let status = response.status().as_str().to_owned();
     metrics::counter!("overread_http_requests_total", "route" => route, "method" => method, "status" => status)
         .increment(1);
@@ -240,12 +299,10 @@ async fn answer(
     body: Body,
 ) -> Result<Response, Refusal> {
     if parts.method == Method::OPTIONS {
-        return Ok(capabilities::options(app.base(), &path?));
+        let below = parts.uri.path().strip_prefix(SERVICE).unwrap_or_default();
+        return capabilities::options(app.base(), &path?, below, &parts.headers);
     }
-    let caller = Caller {
-        headers: parts.headers.clone(),
-        peer: parts.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(nobody),
-    };
+    let caller = Caller::of(app, parts);
     let mut body = store::Upload::new(body, &parts.headers, &app.config().limits);
     let answered = async {
         let who = app.authenticate(&caller).await?;
@@ -282,17 +339,22 @@ async fn dispatch(
 }
 
 /// Headers of every answer: patient data belongs into no shared cache and is nothing but what its type says.
-fn finish(app: &App, request: &HeaderMap, response: &mut Response) {
+/// `Server-Timing` says how long the answer took to begin, in milliseconds, where a browser shows it.
+fn finish(app: &App, request: &HeaderMap, response: &mut Response, started: Instant) {
     let headers = response.headers_mut();
+    let timing = format!("app;dur={:.1}", started.elapsed().as_secs_f64() * 1e3);
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        headers.insert(HeaderName::from_static("server-timing"), timing);
+    }
     for (name, value) in [
-        (VARY, "Accept, Authorization"),
+        (VARY, "Accept, Authorization, Cookie"),
         (CACHE_CONTROL, "private, no-cache"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (HeaderName::from_static("content-security-policy"), "default-src 'none'; sandbox"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    cors::allow(&app.config().origins, request, headers);
+    app.cors().allow(request, headers);
 }
 
 fn route_name(path: &Path) -> &'static str {

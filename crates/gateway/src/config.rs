@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use dicomweb::media::MissingAccept;
 
+use crate::viewer::ViewerConfig;
+
 /// Policy and limits of the gateway.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
@@ -14,6 +16,11 @@ pub struct Config {
     pub missing_accept: MissingAccept,
     /// Origins (`https://viewer.example.org`) whose pages may call from a browser. Empty: none.
     pub origins: Vec<String>,
+    /// Whether those pages may use what the browser knows of its user: cookies and client certificates. For reading
+    /// only, and never where the cookie's own rules forbid it.
+    pub credentials: bool,
+    /// The viewer to be served, if any.
+    pub viewer: ViewerConfig,
     /// The limits.
     pub limits: Limits,
 }

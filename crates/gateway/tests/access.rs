@@ -129,7 +129,8 @@ async fn origins() {
         assert_eq!(answer.field("access-control-allow-origin"), allowed.then_some(viewer));
         let asks = [("origin", origin), ("access-control-request-method", "GET")];
         let preflight = bench.send_bare("OPTIONS", "/dicom-web/studies", &asks, b"").await;
-        assert_eq!(preflight.status, 204);
+        // Without a listed origin it is a question for capabilities.
+        assert_eq!(preflight.status, if allowed { 204 } else { 200 });
         assert_eq!(preflight.field("access-control-allow-methods").is_some(), allowed);
     }
 }
@@ -159,5 +160,5 @@ async fn methods() {
         assert_eq!((answer.status, answer.field("allow")), (405, Some(allow)), "{method} {path}");
     }
     let options = bench.send_bare("OPTIONS", "/dicom-web/studies", &[], b"").await;
-    assert_eq!((options.status, options.field("allow")), (204, Some("GET, HEAD, POST, OPTIONS")));
+    assert_eq!((options.status, options.field("allow")), (200, Some("GET, HEAD, POST, OPTIONS")));
 }

@@ -25,7 +25,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
-pub use site::{About, Authenticate, Entry, Listener, Site};
+pub use site::{About, Authenticate, Entry, Listener, Site, Visitors};
 
 /// Most bytes of a form: the longest search with room to spare.
 const FORM: usize = 16 << 10;

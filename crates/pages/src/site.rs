@@ -12,12 +12,15 @@ use crate::session::{self, Sessions};
 /// Recognises the holder of a token.
 pub type Authenticate = Arc<dyn Fn(&str) -> Option<Principal> + Send + Sync>;
 
+/// Recognises who signed in, by the session's cookie among these headers.
+pub type Visitors = Arc<dyn Fn(&HeaderMap) -> Option<Principal> + Send + Sync>;
+
 /// The server as its pages show it.
 pub struct Site {
     pub(crate) archive: Archive,
     pub(crate) about: About,
     pub(crate) entry: Entry,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// How people come in.
@@ -41,6 +44,8 @@ pub struct About {
     pub version: &'static str,
     /// Our AE title.
     pub aet: String,
+    /// Whether a viewer is served at `/viewer`.
+    pub viewer: bool,
     /// Where the server listens.
     pub listeners: Vec<Listener>,
     /// The DICOMweb root as an absolute URL without a slash at its end.
@@ -61,19 +66,29 @@ pub struct Listener {
 impl Site {
     /// A site without sessions yet.
     pub fn new(archive: Archive, about: About, entry: Entry) -> Self {
-        Self { archive, about, entry, sessions: Sessions::default() }
+        Self { archive, about, entry, sessions: Arc::default() }
+    }
+
+    /// Recognises for other doors who signed in here; whether a cookie counts there is for them to say.
+    pub fn visitors(&self) -> Visitors {
+        let (entry, sessions) = (self.entry.clone(), Arc::clone(&self.sessions));
+        Arc::new(move |headers| visitor(&entry, &sessions, headers))
     }
 
     /// Who asks; none for somebody who has not signed in.
     pub(crate) fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
-        match &self.entry {
-            Entry::Open(principal) => Some(principal.clone()),
-            Entry::Token { https, .. } => self.sessions.find(session::id(headers, *https)?),
-        }
+        visitor(&self.entry, &self.sessions, headers)
     }
 
     /// Whether a session can be ended.
     pub(crate) fn has_sessions(&self) -> bool {
         matches!(self.entry, Entry::Token { .. })
+    }
+}
+
+fn visitor(entry: &Entry, sessions: &Sessions, headers: &HeaderMap) -> Option<Principal> {
+    match entry {
+        Entry::Open(principal) => Some(principal.clone()),
+        Entry::Token { https, .. } => sessions.find(session::id(headers, *https)?),
     }
 }

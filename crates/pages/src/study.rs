@@ -90,6 +90,10 @@ fn page(
         section class="card" aria-labelledby="fetch" {
             header { h2 id="fetch" { "Fetch it" } }
             div class="card-body stack" {
+                @if site.about.viewer {
+                    // A new tab that knows nothing of this one.
+                    p { a class="btn primary" href={ "/viewer/viewer?StudyInstanceUIDs=" (uid) } target="_blank" rel="noopener" { "Open the images" } }
+                }
                 @let url = format!("{}/studies/{uid}", site.about.dicomweb);
                 pre class="paste" tabindex="0" role="region" aria-label="DICOMweb address of the study" { (url) }
                 p { a href={ "/studies/" (uid) "/metadata" } { "Metadata of all images (DICOM JSON)" } }

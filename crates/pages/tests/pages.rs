@@ -43,6 +43,7 @@ impl World {
         let about = About {
             version: "0.0.0",
             aet: "OVERREAD".into(),
+            viewer: true,
             listeners: vec![Listener { speaks: "DIMSE", address: "127.0.0.1:11112".parse().unwrap() }],
             dicomweb: "https://here:8443/dicom-web".into(),
             calling: None,

@@ -9,6 +9,7 @@ use gateway::{Authenticate, Peer, Unauthenticated};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use model::AeTitle;
+use pages::Visitors;
 use scp::{Admission, Call, Callers};
 
 use crate::config::{self, Config, Mode};
@@ -19,8 +20,13 @@ use crate::start::TokenDigest;
 pub enum WebDoor {
     /// Anybody: the listener is loopback.
     Open,
-    /// The holders of these tokens.
-    Tokens(HashMap<TokenDigest, Principal>),
+    /// The holders of tokens, and those who signed in with one.
+    Tokens {
+        /// By the digest of their token.
+        holders: HashMap<TokenDigest, Principal>,
+        /// Who signed in on the pages. The gateway hides a cookie that must not count.
+        visitors: Option<Visitors>,
+    },
 }
 
 impl WebDoor {
@@ -34,14 +40,22 @@ impl WebDoor {
             Rights::ALL,
             Reach::Everything,
         );
-        WebDoor::Tokens(HashMap::from([(digest, principal)]))
+        WebDoor::Tokens { holders: HashMap::from([(digest, principal)]), visitors: None }
+    }
+
+    /// Lets those in besides who signed in on the pages.
+    pub fn with_visitors(self, recognise: Visitors) -> Self {
+        match self {
+            WebDoor::Open => WebDoor::Open,
+            WebDoor::Tokens { holders, .. } => WebDoor::Tokens { holders, visitors: Some(recognise) },
+        }
     }
 
     /// The holder of a token. What is looked up is its digest, so the time it takes tells nothing of a token.
     pub fn holder(&self, token: &str) -> Option<Principal> {
         match self {
             WebDoor::Open => Some(Principal::loopback()),
-            WebDoor::Tokens(holders) => holders.get(&TokenDigest::of(token)).cloned(),
+            WebDoor::Tokens { holders, .. } => holders.get(&TokenDigest::of(token)).cloned(),
         }
     }
 }
@@ -49,11 +63,12 @@ impl WebDoor {
 #[async_trait::async_trait]
 impl Authenticate for WebDoor {
     async fn authenticate(&self, headers: &HeaderMap, _: &Peer) -> Result<Principal, Unauthenticated> {
-        if let WebDoor::Open = self {
-            return Ok(Principal::loopback());
-        }
+        let WebDoor::Tokens { visitors, .. } = self else { return Ok(Principal::loopback()) };
         let mut credentials = headers.get_all(AUTHORIZATION).iter();
-        let Some(given) = credentials.next() else { return Err(Unauthenticated::Missing) };
+        let Some(given) = credentials.next() else {
+            let visitor = visitors.as_ref().and_then(|recognise| recognise(headers));
+            return visitor.ok_or(Unauthenticated::Missing);
+        };
         if credentials.next().is_some() {
             return Err(Unauthenticated::Invalid);
         }

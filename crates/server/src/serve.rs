@@ -178,8 +178,9 @@ impl Server {
                 if config.http.tls { Some(tls::https(&prepared.certificate, &prepared.key)?) } else { None };
             let web = WebDoor::new(prepared.token);
             let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web));
+            let web = web.with_visitors(site.visitors());
             let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config))
-                .context("http.base_url")?
+                .context("the configuration")?
                 .with_pages(pages::router(site))
                 .with_metrics(Arc::clone(&render));
             tasks.spawn(gateway.serve(socket, tls, stop.clone()));
@@ -227,7 +228,7 @@ impl Server {
 fn entry(config: &Config, web: &WebDoor) -> Entry {
     match web {
         WebDoor::Open => Entry::Open(access::Principal::loopback()),
-        WebDoor::Tokens(_) => {
+        WebDoor::Tokens { .. } => {
             let web = web.clone();
             let behind_https = config.http.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
             Entry::Token {
@@ -246,6 +247,7 @@ fn about(config: &Config, mode: Mode, listening: &[Listening]) -> About {
     About {
         version: env!("CARGO_PKG_VERSION"),
         aet: config.dimse.aet.clone(),
+        viewer: config.viewer.folder.is_some(),
         listeners: listeners.collect(),
         dicomweb: format!("{root}/dicom-web"),
         calling: calling_from(config, mode, here.ip()),
@@ -267,6 +269,11 @@ fn gateway_config(config: &Config) -> gateway::Config {
     gateway::Config {
         base_url: config.http.base_url.clone(),
         origins: config.http.cors_origins.clone(),
+        credentials: config.http.cors_credentials,
+        viewer: gateway::ViewerConfig {
+            folder: config.viewer.folder.clone(),
+            study_list: config.viewer.study_list,
+        },
         limits: gateway::Limits {
             connections: limits.http_connections,
             per_address: limits.per_address,

@@ -16,7 +16,8 @@ pub use listen::Listen;
 pub use network::Network;
 pub use origin::{Origin, Origins};
 pub use sections::{
-    Access, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process, Storage, Tls,
+    Access, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process, Storage,
+    Tls, Viewer,
 };
 pub use validate::Problem;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub data: Data,
     /// The HTTP listener.
     pub http: Http,
+    /// The viewer at `/viewer`.
+    pub viewer: Viewer,
     /// The DIMSE listeners.
     pub dimse: Dimse,
     /// Certificates.

@@ -35,6 +35,8 @@ pub struct Http {
     pub metrics_listen: Listen,
     /// Origins whose pages may call from a browser, as in `https://viewer.example.org`.
     pub cors_origins: Vec<String>,
+    /// Whether those pages may use what the browser knows of its user: cookies and client certificates.
+    pub cors_credentials: bool,
 }
 
 impl Default for Http {
@@ -45,8 +47,19 @@ impl Default for Http {
             base_url: None,
             metrics_listen: Listen::Off,
             cors_origins: Vec::new(),
+            cors_credentials: false,
         }
     }
+}
+
+/// The viewer at `/viewer`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Viewer {
+    /// The folder with its built files. Without, there is none.
+    pub folder: Option<PathBuf>,
+    /// Whether it shows a list of studies of its own, which writes what is searched for into the address.
+    pub study_list: bool,
 }
 
 /// The DIMSE listeners.

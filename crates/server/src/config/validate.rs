@@ -120,6 +120,18 @@ impl Check<'_> {
                 Ok(()) => {}
             }
         }
+        if config.http.cors_credentials && config.http.cors_origins.is_empty() {
+            self.wrong("http.cors_credentials", "true needs http.cors_origins: whose pages would they be?");
+        }
+        if let Some(folder) = &config.viewer.folder
+            && !folder.join("index.html").is_file()
+        {
+            let text = format!(
+                "{} has no index.html: name the folder of the viewer's built files",
+                folder.display()
+            );
+            self.wrong("viewer.folder", text);
+        }
     }
 
     fn dimse(&mut self, config: &Config) {

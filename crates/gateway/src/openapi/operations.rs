@@ -1,0 +1,354 @@
+//! The table. Whoever serves something new describes it here; a test fails until then.
+
+use super::parameters as p;
+use super::{Access, Example, Group, Operation, Parameter, Status};
+
+/// Where DICOMweb begins below the base URL.
+const SERVICE: &str = "/dicom-web";
+
+const JSON: &str = "application/dicom+json";
+const DICOM: &str = "application/dicom";
+const DICOM_PARTS: &str = "multipart/related; type=\"application/dicom\"";
+const OCTETS: &str = "application/octet-stream";
+const OCTET_PARTS: &str = "multipart/related; type=\"application/octet-stream\"";
+const IMAGE_PARTS: &str = "multipart/related; type=\"image/*\"";
+const VIDEO_PARTS: &str = "multipart/related; type=\"video/*\"";
+const WADL: &str = "application/vnd.sun.wadl+xml";
+const PLAIN_JSON: &str = "application/json";
+
+const BAD: Status = Status(400, "A UID, parameter or header makes no sense; the answer says which.");
+const NOBODY: Status = Status(401, "No token, or one that is not known.");
+const DENIED: Status = Status(403, "The token's holder may not do this.");
+const NOT_FOUND: Status =
+    Status(404, "There is no such thing here, or none that the token's holder may see.");
+const NOT_ACCEPTABLE: Status =
+    Status(406, "Nothing that Accept asks for can be given; the answer lists what can.");
+const TOO_LONG: Status = Status(414, "The request target has more than 16 KiB.");
+const UNPROCESSABLE: Status =
+    Status(422, "What is stored cannot be given: it has no such thing, or is broken.");
+const UNAVAILABLE: Status = Status(503, "Not now. Retry-After says when to come again.");
+const UNCHANGED: Status = Status(304, "The client has it already, by If-None-Match.");
+
+const SEARCH: &[Status] = &[
+    Status(200, "The results; a Warning says when there are more, or that a parameter was ignored."),
+    Status(204, "Nothing matches."),
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_ACCEPTABLE,
+    TOO_LONG,
+    UNAVAILABLE,
+];
+const SEARCH_BELOW: &[Status] = &[
+    Status(200, "The results; a Warning says when there are more, or that a parameter was ignored."),
+    Status(204, "Nothing matches."),
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_FOUND,
+    NOT_ACCEPTABLE,
+    TOO_LONG,
+    UNAVAILABLE,
+];
+const RETRIEVE: &[Status] = &[
+    Status(200, "All of it."),
+    Status(
+        206,
+        "The part that Range asks for; or of a study or series all but what cannot be given, with a Warning.",
+    ),
+    UNCHANGED,
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_FOUND,
+    NOT_ACCEPTABLE,
+    Status(416, "The range lies outside."),
+    UNPROCESSABLE,
+    UNAVAILABLE,
+];
+const METADATA: &[Status] = &[
+    Status(200, "The DICOM JSON of each instance, in one array."),
+    UNCHANGED,
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_FOUND,
+    NOT_ACCEPTABLE,
+    UNAVAILABLE,
+];
+const STORE: &[Status] = &[
+    Status(200, "All stored, durably."),
+    Status(202, "Some stored with warnings, or not stored; the answer names each."),
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_ACCEPTABLE,
+    Status(409, "None stored; the answer says why, instance by instance."),
+    Status(413, "The request is larger than the limit."),
+    Status(415, "A body of another type."),
+    UNAVAILABLE,
+    Status(507, "The disk is full; nothing was stored."),
+];
+
+const SEARCH_STUDIES: &[&Parameter] =
+    &[&p::PATIENT_NAME, &p::PATIENT_ID, &p::STUDY_DATE, &p::LIMIT, &p::OFFSET, &p::FUZZY, &p::INCLUDE];
+const SEARCH_SERIES: &[&Parameter] = &[&p::MODALITY, &p::LIMIT, &p::OFFSET, &p::FUZZY, &p::INCLUDE];
+const SEARCH_INSTANCES: &[&Parameter] = &[&p::LIMIT, &p::OFFSET, &p::FUZZY, &p::INCLUDE];
+const READ: &[&Parameter] = &[&p::ACCEPT, &p::CUSTODIAN, &p::VERSION];
+
+const WITH_JSON: Example = Example { query: "", arguments: "-H 'Accept: application/dicom+json'" };
+const AS_STORED: Example = Example {
+    query: "",
+    arguments: "-H 'Accept: multipart/related; type=\"application/dicom\"; transfer-syntax=*' -o study.multipart",
+};
+
+const fn search(
+    id: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    query: &'static [&'static Parameter],
+    statuses: &'static [Status],
+) -> Operation {
+    Operation {
+        id,
+        group: Group::Search,
+        method: "GET",
+        path,
+        summary,
+        more: "",
+        query,
+        takes: &[],
+        gives: &[JSON],
+        statuses,
+        access: Access::Token,
+        example: WITH_JSON,
+    }
+}
+
+const fn retrieve(
+    id: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    gives: &'static [&'static str],
+    example: Example,
+) -> Operation {
+    Operation {
+        id,
+        group: Group::Retrieve,
+        method: "GET",
+        path,
+        summary,
+        more: "",
+        query: READ,
+        takes: &[],
+        gives,
+        statuses: RETRIEVE,
+        access: Access::Token,
+        example,
+    }
+}
+
+const fn metadata(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    Operation { statuses: METADATA, ..retrieve(id, path, summary, &[JSON], WITH_JSON) }
+}
+
+const fn store(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        id,
+        group: Group::Store,
+        method: "POST",
+        path,
+        summary,
+        more: "One bare application/dicom file as the whole body is taken, too.",
+        query: &[],
+        takes: &[DICOM_PARTS, DICOM],
+        gives: &[JSON],
+        statuses: STORE,
+        access: Access::Token,
+        example: Example {
+            query: "",
+            arguments: "-H 'Content-Type: application/dicom' --data-binary @image.dcm",
+        },
+    }
+}
+
+const fn open(
+    id: &'static str,
+    group: Group,
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    gives: &'static [&'static str],
+    statuses: &'static [Status],
+) -> Operation {
+    Operation {
+        id,
+        group,
+        method,
+        path,
+        summary,
+        more: "",
+        query: &[],
+        takes: &[],
+        gives,
+        statuses,
+        access: Access::Open,
+        example: Example { query: "", arguments: "" },
+    }
+}
+
+/// All that is served for programs.
+pub(crate) static OPERATIONS: &[Operation] = &[
+    search("SearchForStudies", "/dicom-web/studies", "Search for studies", SEARCH_STUDIES, SEARCH),
+    search("SearchForSeries", "/dicom-web/series", "Search for series of all studies", SEARCH_SERIES, SEARCH),
+    search(
+        "SearchForInstances",
+        "/dicom-web/instances",
+        "Search for instances of all studies",
+        SEARCH_INSTANCES,
+        SEARCH,
+    ),
+    search(
+        "SearchForStudySeries",
+        "/dicom-web/studies/{study}/series",
+        "Search for series of a study",
+        SEARCH_SERIES,
+        SEARCH_BELOW,
+    ),
+    search(
+        "SearchForStudyInstances",
+        "/dicom-web/studies/{study}/instances",
+        "Search for instances of a study",
+        SEARCH_INSTANCES,
+        SEARCH_BELOW,
+    ),
+    search(
+        "SearchForStudySeriesInstances",
+        "/dicom-web/studies/{study}/series/{series}/instances",
+        "Search for instances of a series",
+        SEARCH_INSTANCES,
+        SEARCH_BELOW,
+    ),
+    retrieve(
+        "RetrieveStudy",
+        "/dicom-web/studies/{study}",
+        "All instances of a study",
+        &[DICOM_PARTS],
+        AS_STORED,
+    ),
+    retrieve(
+        "RetrieveSeries",
+        "/dicom-web/studies/{study}/series/{series}",
+        "All instances of a series",
+        &[DICOM_PARTS],
+        AS_STORED,
+    ),
+    retrieve(
+        "RetrieveInstance",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}",
+        "One instance",
+        &[DICOM_PARTS, DICOM],
+        Example { query: "", arguments: "-H 'Accept: application/dicom; transfer-syntax=*' -o image.dcm" },
+    ),
+    metadata(
+        "RetrieveStudyMetadata",
+        "/dicom-web/studies/{study}/metadata",
+        "Metadata of all instances of a study",
+    ),
+    metadata(
+        "RetrieveSeriesMetadata",
+        "/dicom-web/studies/{study}/series/{series}/metadata",
+        "Metadata of all instances of a series",
+    ),
+    metadata(
+        "RetrieveInstanceMetadata",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata",
+        "Metadata of one instance",
+    ),
+    retrieve(
+        "RetrieveFrames",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}",
+        "Frames of an instance",
+        &[OCTET_PARTS, OCTETS, IMAGE_PARTS, VIDEO_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o frame.multipart",
+        },
+    ),
+    retrieve(
+        "RetrieveBulkdata",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{attribute}",
+        "One long value of an instance",
+        &[OCTET_PARTS, OCTETS],
+        Example { query: "", arguments: "-H 'Accept: application/octet-stream' -o value" },
+    ),
+    store("StoreInstances", "/dicom-web/studies", "Store instances of any studies"),
+    store("StoreStudyInstances", "/dicom-web/studies/{study}", "Store instances of one study"),
+    open(
+        "RetrieveCapabilities",
+        Group::Service,
+        "OPTIONS",
+        "/dicom-web/",
+        "What the service can do; on a resource, what that resource can",
+        &[WADL, PLAIN_JSON],
+        &[Status(200, "The description, and Allow."), NOT_ACCEPTABLE],
+    ),
+    open(
+        "RetrieveDescription",
+        Group::Service,
+        "GET",
+        "/docs/openapi.json",
+        "This description, as OpenAPI 3.1",
+        &[PLAIN_JSON],
+        &[Status(200, "The description."), UNCHANGED],
+    ),
+    open(
+        "ReadDescription",
+        Group::Service,
+        "GET",
+        "/docs",
+        "This description, to read",
+        &["text/html"],
+        &[Status(200, "A page."), UNCHANGED],
+    ),
+    open(
+        "CheckHealth",
+        Group::Server,
+        "GET",
+        "/healthz",
+        "Whether the process runs",
+        &["text/plain"],
+        &[Status(200, "It does.")],
+    ),
+    open(
+        "CheckReadiness",
+        Group::Server,
+        "GET",
+        "/readyz",
+        "Whether it takes requests",
+        &["text/plain"],
+        &[Status(200, "It does."), Status(503, "It is stopping.")],
+    ),
+    Operation {
+        access: Access::Token,
+        ..open(
+            "ReadMetrics",
+            Group::Server,
+            "GET",
+            "/metrics",
+            "Metrics, as Prometheus reads them",
+            &["text/plain"],
+            &[Status(200, "The metrics."), NOBODY, Status(403, "The token's holder may not administer.")],
+        )
+    },
+];
+
+/// The operations of a resource of the DICOMweb service, by its path below the service; of all for the service itself.
+pub(crate) fn below_the_service(path: &str) -> impl Iterator<Item = &'static Operation> {
+    let whole = format!("{SERVICE}{}", path.trim_end_matches('/'));
+    OPERATIONS.iter().filter(move |operation| {
+        operation.path.starts_with(SERVICE)
+            && operation.method != "OPTIONS"
+            && (whole == SERVICE || operation.is_at(&whole))
+    })
+}
