@@ -36,22 +36,25 @@ pub struct Rights {
     pub store: bool,
     /// May search and retrieve.
     pub read: bool,
+    /// May delete what it reaches: only with [`Rights::ALL`], which administrators have.
+    pub remove: bool,
     /// May run the server.
     pub administer: bool,
 }
 
 impl Rights {
     /// All of them.
-    pub const ALL: Rights = Rights { store: true, read: true, administer: true };
+    pub const ALL: Rights = Rights { store: true, read: true, remove: true, administer: true };
     /// Bring in, and nothing else: an AE title without a certificate.
-    pub const STORE_ONLY: Rights = Rights { store: true, read: false, administer: false };
+    pub const STORE_ONLY: Rights = Rights { store: true, read: false, remove: false, administer: false };
     /// Bring in and read, not run the server.
-    pub const STORE_AND_READ: Rights = Rights { store: true, read: true, administer: false };
+    pub const STORE_AND_READ: Rights = Rights { store: true, read: true, remove: false, administer: false };
 
     fn allow(self, action: Action) -> bool {
         match action {
             Action::Store => self.store,
             Action::Search | Action::Retrieve => self.read,
+            Action::Remove => self.remove,
             Action::Administer => self.administer,
         }
     }
@@ -120,6 +123,7 @@ impl Principal {
             Action::Store => "store",
             Action::Search => "search",
             Action::Retrieve => "retrieve",
+            Action::Remove => "delete",
             Action::Administer => "administer",
         };
         Err(Denied { who: self.to_string(), action })
@@ -145,6 +149,7 @@ mod tests {
             (Action::Store, true),
             (Action::Search, false),
             (Action::Retrieve, false),
+            (Action::Remove, false),
             (Action::Administer, false),
         ] {
             let scope = modality.scope_for(action);

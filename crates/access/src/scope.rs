@@ -11,6 +11,8 @@ pub enum Action {
     Search,
     /// Read instances, their metadata, frames and bulk data (WADO-RS, C-MOVE, C-GET).
     Retrieve,
+    /// Take studies, series or instances out for good (DELETE).
+    Remove,
     /// Run the server: metrics, verify, backup.
     Administer,
 }

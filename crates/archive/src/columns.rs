@@ -4,11 +4,11 @@
 //! again.
 
 use dicomweb::json::object;
-use index::{NewSeries, NewStudy};
+use index::{NewSeries, NewStudy, Rejection};
 use model::{SopClassUid, SopInstanceUid, person_name, value};
 use serde::Deserialize;
 
-use crate::StoreError;
+use crate::{StoreError, reject};
 
 /// Patient and study attributes that study results may return, ascending.
 const STUDY: &[u32] = &[
@@ -124,6 +124,8 @@ pub(crate) struct Columns {
     pub series: NewSeries,
     pub number: Option<i64>,
     pub attributes: Vec<u8>,
+    /// What it hides, when it is a rejection note.
+    pub rejects: Option<Rejection>,
 }
 
 impl Columns {
@@ -163,7 +165,9 @@ impl Columns {
             attributes: all.object(SERIES),
         };
         let number = all.number(0x0020_0013);
-        Ok(Self { sop_class, sop_instance, study, series, number, attributes: all.object(INSTANCE) })
+        let rejects = reject::of(sop_class, sop_instance, |tag| all.values(tag));
+        let attributes = all.object(INSTANCE);
+        Ok(Self { sop_class, sop_instance, study, series, number, attributes, rejects })
     }
 }
 

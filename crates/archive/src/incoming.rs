@@ -219,6 +219,11 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
             shared.placer.queue_new(id, spool, key(version));
             Outcome::NewVersion(version)
         }
+        Some(Inserted::Healed(id, version)) => {
+            tracing::warn!(instance.uid = %instance, "an instance in quarantine came again whole");
+            shared.placer.queue_new(id, spool, key(version));
+            Outcome::Same
+        }
         Some(Inserted::Same(_)) => {
             shared.blobs.unspool(&[spool]);
             Outcome::Same

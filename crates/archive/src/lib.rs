@@ -18,6 +18,7 @@ mod parse;
 mod place;
 mod rebuild;
 mod recover;
+mod reject;
 mod retrieve;
 mod search;
 mod stored;

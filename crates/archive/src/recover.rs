@@ -120,7 +120,7 @@ async fn restore(
     for (outcome, name) in outcomes.iter().zip(names) {
         match outcome {
             Inserted::Same(_) => blobs.unspool(&[name]),
-            Inserted::New(_) | Inserted::NewVersion(..) => recovered.restored += 1,
+            Inserted::New(_) | Inserted::NewVersion(..) | Inserted::Healed(..) => recovered.restored += 1,
         }
     }
     Ok(())

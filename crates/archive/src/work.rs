@@ -256,6 +256,7 @@ pub(crate) fn row(
         source: kept.source,
         principal: kept.principal,
         location: kept.location,
+        rejects: columns.rejects,
     }
 }
 

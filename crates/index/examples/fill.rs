@@ -79,6 +79,7 @@ fn row(study: usize, instance: usize) -> NewInstance {
         source: "CT1@10.0.0.1".into(),
         principal: "aet:CT1".into(),
         location: Location::Spool(format!("{study:010}-{instance:010}")),
+        rejects: None,
     }
 }
 

@@ -3,9 +3,15 @@
 //! [`Index`] is the port; [`SqliteIndex`] the embedded adapter. Every adapter passes the same contract suite
 //! (`tests/contract`). This crate must not know blobs (their names are text to it) nor any protocol.
 
+mod commitment;
+mod fresh;
+mod removal;
 mod sqlite;
 mod types;
 
+pub use commitment::*;
+pub use fresh::*;
+pub use removal::*;
 pub use sqlite::{Config, SqliteIndex};
 pub use types::*;
 
@@ -30,6 +36,74 @@ pub trait Index: Send + Sync {
 
     /// Takes an unplaced row out again: its file failed its digest at start, so it was never acknowledged.
     async fn remove_unplaced(&self, row: RowId) -> Result<(), IndexError>;
+
+    /// What a deletion of the target would take out: in the first holding of those in scope that has it, every version
+    /// of each instance whose first version lies in the target, hidden ones too. `None` when there is nothing; one more
+    /// than `limit` when there is more.
+    async fn removable(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        limit: u32,
+    ) -> Result<Option<Removable>, IndexError>;
+
+    /// Takes the rows of these sequences out of everything that is searched and read, and keeps the record, in one durable
+    /// transaction. Rows that are not there are only recorded; the same removal again changes nothing. How many went.
+    async fn remove(&self, removal: Removal) -> Result<u64, IndexError>;
+
+    /// Whether the instance of this sequence was deleted.
+    async fn is_removed(&self, sequence: u64) -> Result<bool, IndexError>;
+
+    /// Whether there was something of this name within the scope that was deleted, or that a rejection note hides.
+    async fn was_here(&self, scope: &Scope, target: &Target) -> Result<bool, IndexError>;
+
+    /// Deletions on record, oldest first, after this sequence.
+    async fn removals(&self, after: Option<u64>, limit: u32) -> Result<Vec<RemovalHead>, IndexError>;
+
+    /// Every deleted version by its own sequence, after this one.
+    async fn removed(&self, after: Option<u64>, limit: u32) -> Result<Vec<Unpurged>, IndexError>;
+
+    /// Deleted versions whose bytes are not removed yet, by their own sequence, after this one.
+    async fn unpurged(&self, after: Option<u64>, limit: u32) -> Result<Vec<Unpurged>, IndexError>;
+
+    /// The bytes of these deleted versions are removed. Durable.
+    async fn set_purged(&self, sequences: Vec<u64>) -> Result<(), IndexError>;
+
+    /// Marks a row whose bytes failed a check, durably; the text says why. Whether it was not marked before.
+    async fn mark_damaged(&self, row: RowId, at: i64, why: &str) -> Result<bool, IndexError>;
+
+    /// Studies and series whose first instance changed since their attributes were taken from it.
+    async fn stale(&self, limit: u32) -> Result<Vec<Stale>, IndexError>;
+
+    /// The metadata of every version of everything in a stale study, by row, after this one.
+    async fn stale_metadata(
+        &self,
+        study: StaleId,
+        after: Option<RowId>,
+        limit: u32,
+    ) -> Result<Vec<(RowId, Vec<u8>)>, IndexError>;
+
+    /// Gives stale studies and series their attributes, in one transaction; what changed meanwhile stays stale.
+    async fn refresh(&self, fresh: Vec<Fresh>) -> Result<(), IndexError>;
+
+    /// Notes a storage commitment request, durably, unless the principal has `most` of them.
+    async fn open_commitment(&self, new: NewCommitment, most: u32) -> Result<OpenedCommitment, IndexError>;
+
+    /// Keeps the result of a request, durably.
+    async fn end_commitment(&self, id: i64, at: i64, result: Vec<u8>) -> Result<(), IndexError>;
+
+    /// What became of a principal's request; `None` when it never made one of this transaction UID.
+    async fn commitment(&self, principal: &str, transaction: &str) -> Result<Option<Commitment>, IndexError>;
+
+    /// Requests of all principals without a result, oldest first, after this number.
+    async fn pending_commitments(&self, after: i64, limit: u32)
+    -> Result<Vec<PendingCommitment>, IndexError>;
+
+    /// Lets results of requests older than `results` (Unix time in milliseconds) go, and forgets those older than `all`.
+    async fn expire_commitments(&self, results: i64, all: i64) -> Result<(), IndexError>;
+
+    /// Counts of what is out of sight.
+    async fn hidden(&self) -> Result<Hidden, IndexError>;
 
     /// Studies, series or instances that match, within the scope.
     async fn search(&self, scope: &Scope, search: &Search) -> Result<Hits, IndexError>;

@@ -45,6 +45,17 @@ pub struct NewInstance {
     pub principal: String,
     /// Where the bytes are.
     pub location: Location,
+    /// What it hides, when it is a rejection note (IHE RAD IOCM).
+    pub rejects: Option<Rejection>,
+}
+
+/// What a rejection note says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Code value of its document title: `113001`.
+    pub reason: String,
+    /// The instances that it names, and the note itself when it is not to be seen.
+    pub instances: Vec<SopInstanceUid>,
 }
 
 /// Where an instance's file is.
@@ -121,6 +132,8 @@ pub enum Inserted {
     Same(RowId),
     /// Other bytes under the same UID: kept as this version; version 1 goes on being served.
     NewVersion(RowId, u32),
+    /// The same bytes had been here and failed a check since: the new file takes their place in this row and version.
+    Healed(RowId, u32),
 }
 
 /// The index's own number of an instance version.
@@ -183,8 +196,10 @@ pub struct InstanceRecord {
     pub crcs: Vec<u8>,
     /// Order of receipt.
     pub sequence: u64,
-    /// Where the bytes are.
+    /// Where the bytes are, or were.
     pub location: Location,
+    /// Why its bytes are not served: they failed a check and lie in quarantine.
+    pub damaged: Option<String>,
 }
 
 /// An instance's record with what its metadata, frames and bulk data need.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::key::{self, Kind, Name};
 use super::moment::moment;
+use super::{damage, reject};
 use crate::{IndexError, Inserted, Location, NewInstance, NewSeries, NewStudy, RowId};
 
 /// What the writer remembers between transactions; a rollback forgets it.
@@ -26,36 +27,63 @@ pub(super) fn insert(
     known: &mut Known,
     instances: &[NewInstance],
 ) -> Result<Vec<Inserted>, IndexError> {
-    let mut insertion = Insertion { conn, known, counts: Counts::default() };
+    let mut insertion = Insertion::new(conn, known);
     let inserted = instances.iter().map(|new| insertion.add(new)).collect::<Result<_, _>>()?;
     insertion.counts.write(conn)?;
     Ok(inserted)
 }
 
-struct Insertion<'a> {
+pub(super) struct Insertion<'a> {
     conn: &'a Connection,
     known: &'a mut Known,
     counts: Counts,
 }
 
-impl Insertion<'_> {
+impl<'a> Insertion<'a> {
+    pub(super) fn new(conn: &'a Connection, known: &'a mut Known) -> Self {
+        Self { conn, known, counts: Counts::default() }
+    }
+
+    /// Writes a shown study's attributes anew. Its counts and modalities are the caller's to set again.
+    pub(super) fn rewrite_study(
+        &mut self,
+        study: i64,
+        custodian: i64,
+        new: &NewStudy,
+        two_patients: bool,
+    ) -> Result<(), IndexError> {
+        let patient = Name::of(&new.patient_name_folded);
+        self.write_study(study, custodian, new, &patient, true, two_patients)
+    }
+
     fn add(&mut self, new: &NewInstance) -> Result<Inserted, IndexError> {
         let custodian = self.known.custodian(self.conn, &new.custodian)?;
         let version = match self.held(custodian, new)? {
-            Held::Same(row) => {
+            Held::Same(row, version) => {
                 self.note_resent(row, new)?;
-                return Ok(Inserted::Same(row));
+                return Ok(match damage::heal(self.conn, row, new)? {
+                    true => Inserted::Healed(row, version),
+                    false => Inserted::Same(row),
+                });
             }
             Held::Versions(highest) => highest + 1,
         };
-        let current = version == 1;
+        let current = version == 1 && !reject::is_rejected(self.conn, custodian, new.sop_instance.as_str())?;
         let study = self.study(custodian, &new.study, current)?;
         let series = self.series(custodian, study, &new.series, current)?;
         let row = self.known.row(self.conn)?;
-        let place = Place { custodian, study, series, version };
+        let place = Place { custodian, study, series, version, current };
         self.instance(row, &place, new)?;
         if current {
             self.counts.instance(&place);
+        }
+        if version == 1
+            && let Some(rejection) = &new.rejects
+        {
+            // What the note hides may have come in this very call.
+            std::mem::take(&mut self.counts).write(self.conn)?;
+            let uids = rejection.instances.iter().map(|uid| uid.as_str());
+            reject::reject(self.conn, row, custodian, &rejection.reason, uids)?;
         }
         Ok(match version {
             1 => Inserted::New(RowId(row)),
@@ -73,7 +101,7 @@ impl Insertion<'_> {
         let mut highest = 0;
         while let Some(row) = rows.next()? {
             if row.get_ref(2)?.as_blob().is_ok_and(|digest| digest == new.digest) {
-                return Ok(Held::Same(RowId(row.get(0)?)));
+                return Ok(Held::Same(RowId(row.get(0)?), row.get(1)?));
             }
             highest = row.get(1)?;
         }
@@ -208,7 +236,7 @@ impl Insertion<'_> {
     }
 
     /// Writes a series that has no instances yet, or none that is current.
-    fn write_series(
+    pub(super) fn write_series(
         &self,
         series: i64,
         study: i64,
@@ -261,7 +289,7 @@ impl Insertion<'_> {
             place.series,
             new.sop_instance.as_str(),
             place.version,
-            place.version == 1,
+            place.current,
             new.number.unwrap_or(0),
             new.number,
             sop_class,
@@ -299,8 +327,8 @@ impl Insertion<'_> {
 
 /// What a custodian has under a UID.
 enum Held {
-    /// The same bytes, in this row.
-    Same(RowId),
+    /// The same bytes, in this row and version.
+    Same(RowId, u32),
     /// Versions up to this one, 0 for none, all of other bytes.
     Versions(u32),
 }
@@ -311,6 +339,7 @@ struct Place {
     study: i64,
     series: i64,
     version: u32,
+    current: bool,
 }
 
 /// What one call changes in the counts, written once at its end.
@@ -359,7 +388,7 @@ impl Counts {
 }
 
 impl Known {
-    fn custodian(&mut self, conn: &Connection, name: &CustodianId) -> Result<i64, IndexError> {
+    pub(super) fn custodian(&mut self, conn: &Connection, name: &CustodianId) -> Result<i64, IndexError> {
         if let Some(id) = self.custodians.get(name) {
             return Ok(*id);
         }

@@ -9,11 +9,17 @@
 //! | [`plan`] | from where a search walks |
 //! | [`filter`], [`moment`], [`key`] | matching rules, dates and looked-up values as SQL and numbers |
 //! | [`insert`], [`place`], [`search`], [`retrieve`], [`upkeep`] | the calls of the port |
+//! | [`remove`], [`reject`], [`damage`] | what is taken out of sight |
+//! | [`fresh`] | attributes of studies and series whose first instance is gone |
+//! | [`commitment`] | storage commitment requests |
 //! | [`schema`] | migrations and pragmas |
 
+mod commitment;
 mod config;
+mod damage;
 mod error;
 mod filter;
+mod fresh;
 mod insert;
 mod key;
 mod log;
@@ -21,6 +27,8 @@ mod moment;
 mod place;
 mod plan;
 mod readers;
+mod reject;
+mod remove;
 mod retrieve;
 mod schema;
 mod scope;
@@ -39,11 +47,13 @@ use std::thread::{self, JoinHandle};
 use access::Scope;
 use tokio::sync::{mpsc, oneshot};
 
+use self::insert::Known;
 use self::readers::{Purpose, Readers};
-use self::writer::{Job, Writer};
+use self::writer::{Changing, Job, Writer};
 use crate::{
-    Cursor, Hits, Index, IndexError, Inserted, InstanceDetail, InstanceRecord, MetadataRow, NewInstance,
-    RowId, Search, Target, Totals,
+    Commitment, Cursor, Fresh, Hidden, Hits, Index, IndexError, Inserted, InstanceDetail, InstanceRecord,
+    MetadataRow, NewCommitment, NewInstance, OpenedCommitment, PendingCommitment, Removable, Removal,
+    RemovalHead, RowId, Search, Stale, StaleId, Target, Totals, Unpurged,
 };
 
 pub use config::Config;
@@ -100,6 +110,14 @@ impl SqliteIndex {
         answered.await.map_err(|_| ended())?
     }
 
+    /// A change whose commit is flushed.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&rusqlite::Connection, &mut Known) -> Result<T, IndexError> + Send + 'static,
+    ) -> Result<T, IndexError> {
+        self.write(|to| Job::Change(Box::new(Changing { work, to }))).await
+    }
+
     /// Runs long work on a connection of its own.
     async fn apart<T: Send + 'static>(
         &self,
@@ -143,6 +161,99 @@ impl Index for SqliteIndex {
 
     async fn remove_unplaced(&self, row: RowId) -> Result<(), IndexError> {
         self.write(|answer| Job::RemoveUnplaced(row, answer)).await
+    }
+
+    async fn removable(
+        &self,
+        scope: &Scope,
+        target: &Target,
+        limit: u32,
+    ) -> Result<Option<Removable>, IndexError> {
+        let (scope, target) = (scope.clone(), target.clone());
+        let work = move |conn: &_| remove::removable(conn, &scope, &target, limit);
+        self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn remove(&self, removal: Removal) -> Result<u64, IndexError> {
+        self.change(move |conn, known| remove::remove(conn, known, &removal)).await
+    }
+
+    async fn is_removed(&self, sequence: u64) -> Result<bool, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| remove::is_removed(conn, sequence)).await
+    }
+
+    async fn was_here(&self, scope: &Scope, target: &Target) -> Result<bool, IndexError> {
+        let (scope, target) = (scope.clone(), target.clone());
+        self.inner.readers.read(Purpose::Lookup, move |conn| remove::was_here(conn, &scope, &target)).await
+    }
+
+    async fn removals(&self, after: Option<u64>, limit: u32) -> Result<Vec<RemovalHead>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| remove::removals(conn, after, limit)).await
+    }
+
+    async fn removed(&self, after: Option<u64>, limit: u32) -> Result<Vec<Unpurged>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| remove::removed(conn, after, limit)).await
+    }
+
+    async fn unpurged(&self, after: Option<u64>, limit: u32) -> Result<Vec<Unpurged>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| remove::unpurged(conn, after, limit)).await
+    }
+
+    async fn set_purged(&self, sequences: Vec<u64>) -> Result<(), IndexError> {
+        self.change(move |conn, _| remove::set_purged(conn, &sequences)).await
+    }
+
+    async fn mark_damaged(&self, row: RowId, at: i64, why: &str) -> Result<bool, IndexError> {
+        let why = why.to_owned();
+        self.change(move |conn, _| damage::mark(conn, row, at, &why)).await
+    }
+
+    async fn stale(&self, limit: u32) -> Result<Vec<Stale>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| fresh::stale(conn, limit)).await
+    }
+
+    async fn stale_metadata(
+        &self,
+        study: StaleId,
+        after: Option<RowId>,
+        limit: u32,
+    ) -> Result<Vec<(RowId, Vec<u8>)>, IndexError> {
+        let work = move |conn: &_| fresh::metadata(conn, study, after, limit);
+        self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn refresh(&self, fresh: Vec<Fresh>) -> Result<(), IndexError> {
+        self.change(move |conn, known| fresh::refresh(conn, known, &fresh)).await
+    }
+
+    async fn open_commitment(&self, new: NewCommitment, most: u32) -> Result<OpenedCommitment, IndexError> {
+        self.change(move |conn, _| commitment::open(conn, &new, most)).await
+    }
+
+    async fn end_commitment(&self, id: i64, at: i64, result: Vec<u8>) -> Result<(), IndexError> {
+        self.change(move |conn, _| commitment::done(conn, id, at, &result)).await
+    }
+
+    async fn commitment(&self, principal: &str, transaction: &str) -> Result<Option<Commitment>, IndexError> {
+        let (principal, transaction) = (principal.to_owned(), transaction.to_owned());
+        let work = move |conn: &_| commitment::get(conn, &principal, &transaction);
+        self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn pending_commitments(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<PendingCommitment>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| commitment::pending(conn, after, limit)).await
+    }
+
+    async fn expire_commitments(&self, results: i64, all: i64) -> Result<(), IndexError> {
+        self.change(move |conn, _| commitment::expire(conn, results, all)).await
+    }
+
+    async fn hidden(&self) -> Result<Hidden, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, remove::hidden).await
     }
 
     async fn search(&self, scope: &Scope, search: &Search) -> Result<Hits, IndexError> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::insert::{modalities, note_sequence};
-use super::key;
+use super::{key, reject};
 use crate::{IndexError, RowId};
 
 /// Moves rows from the spool to these keys. Doing it again changes nothing.
@@ -24,12 +24,27 @@ pub(super) fn set_placed(conn: &Connection, placed: &[(RowId, String)]) -> Resul
 
 /// Takes a row out whose bytes are still in the spool; any other row stays as it is.
 pub(super) fn remove_unplaced(conn: &Connection, row: RowId) -> Result<(), IndexError> {
+    let spooled = conn
+        .prepare_cached("SELECT 1 FROM spooled WHERE instance = ?1")?
+        .query_row([row.0], |_| Ok(()))
+        .optional()?;
+    if spooled.is_none() {
+        return Ok(());
+    }
+    match remove_row(conn, row.0)? {
+        Some(removed) => sweep(conn, &removed),
+        None => Ok(()),
+    }
+}
+
+/// Takes a row out of every table but the series' and the study's: [`sweep`] does that.
+pub(super) fn remove_row(conn: &Connection, row: i64) -> Result<Option<Removed>, IndexError> {
+    reject::withdraw(conn, row)?;
     let found = conn
         .prepare_cached(
-            "SELECT i.custodian, i.study, i.series, i.uid, i.current, i.sequence
-             FROM spooled p CROSS JOIN instance i ON i.id = p.instance WHERE p.instance = ?1",
+            "SELECT custodian, study, series, uid, current, sequence FROM instance WHERE id = ?1",
         )?
-        .query_row([row.0], |row| {
+        .query_row([row], |row| {
             Ok(Removed {
                 custodian: row.get(0)?,
                 study: row.get(1)?,
@@ -41,35 +56,37 @@ pub(super) fn remove_unplaced(conn: &Connection, row: RowId) -> Result<(), Index
         })
         .optional()?;
     let Some(removed) = found else {
-        return Ok(());
+        return Ok(None);
     };
-    for table in ["spooled", "detail", "document", "resent"] {
-        conn.execute(&format!("DELETE FROM {table} WHERE instance = ?1"), [row.0])?;
+    for table in ["spooled", "placed", "detail", "document", "resent", "damaged"] {
+        conn.prepare_cached(&format!("DELETE FROM {table} WHERE instance = ?1"))?.execute([row])?;
     }
-    conn.execute("DELETE FROM instance WHERE id = ?1", [row.0])?;
+    conn.prepare_cached("DELETE FROM instance WHERE id = ?1")?.execute([row])?;
     note_sequence(conn, removed.sequence.unsigned_abs())?;
     if removed.current {
         shown(conn, &removed, -1)?;
         promote(conn, &removed)?;
     }
-    sweep(conn, &removed)
+    Ok(Some(removed))
 }
 
 /// What else must follow the row.
-struct Removed {
-    custodian: i64,
-    study: i64,
-    series: i64,
-    uid: String,
-    current: bool,
-    sequence: i64,
+#[derive(Default)]
+pub(super) struct Removed {
+    pub custodian: i64,
+    pub study: i64,
+    pub series: i64,
+    pub uid: String,
+    pub current: bool,
+    pub sequence: i64,
 }
 
-/// The lowest version left becomes the current one.
-fn promote(conn: &Connection, removed: &Removed) -> Result<(), IndexError> {
+/// The lowest version left becomes the current one, unless a rejection note hides the instance.
+pub(super) fn promote(conn: &Connection, removed: &Removed) -> Result<(), IndexError> {
     let next = conn
         .query_row(
-            "SELECT id, study, series FROM instance WHERE uid = ?1 AND custodian = ?2 ORDER BY version LIMIT 1",
+            "SELECT id, study, series FROM instance WHERE uid = ?1 AND custodian = ?2 AND NOT EXISTS
+             (SELECT 1 FROM rejected WHERE uid = ?1 AND custodian = ?2) ORDER BY version LIMIT 1",
             params![removed.uid, removed.custodian],
             |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?)),
         )
@@ -82,17 +99,21 @@ fn promote(conn: &Connection, removed: &Removed) -> Result<(), IndexError> {
     shown(conn, &promoted, 1)
 }
 
-/// Adds to the counts, and shows or hides series and study as their counts leave or reach 0.
-fn shown(conn: &Connection, of: &Removed, change: i64) -> Result<(), IndexError> {
+/// Adds to the counts, and shows or hides series and study as their counts leave or reach 0. Their attributes may have
+/// come from the instance that came or went: they are to be looked at anew.
+pub(super) fn shown(conn: &Connection, of: &Removed, change: i64) -> Result<(), IndexError> {
     let counts = |table: &str, id: i64| -> Result<(bool, i64), IndexError> {
-        conn.execute(
-            &format!("UPDATE {table} SET instance_count = instance_count + ?2 WHERE id = ?1"),
-            [id, change],
-        )?;
+        conn.prepare_cached(&format!(
+            "UPDATE {table} SET instance_count = instance_count + ?2 WHERE id = ?1"
+        ))?
+        .execute([id, change])?;
         let query = format!("SELECT visible, instance_count FROM {table} WHERE id = ?1");
-        Ok(conn.query_row(&query, [id], |row| Ok((row.get(0)?, row.get(1)?)))?)
+        Ok(conn.prepare_cached(&query)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?)
     };
-    conn.execute("UPDATE custodian SET instances = instances + ?2 WHERE id = ?1", [of.custodian, change])?;
+    conn.prepare_cached("INSERT OR IGNORE INTO stale VALUES (?1, 0), (?1, ?2)")?
+        .execute([of.study, of.series])?;
+    conn.prepare_cached("UPDATE custodian SET instances = instances + ?2 WHERE id = ?1")?
+        .execute([of.custodian, change])?;
     let (study_was, study_instances) = counts("study", of.study)?;
     let (series_was, series_instances) = counts("series", of.series)?;
     let (study_is, series_is) = (study_instances > 0, series_instances > 0);
@@ -111,7 +132,7 @@ fn shown(conn: &Connection, of: &Removed, change: i64) -> Result<(), IndexError>
 }
 
 /// Takes the series and the study out when no version of anything is in them.
-fn sweep(conn: &Connection, removed: &Removed) -> Result<(), IndexError> {
+pub(super) fn sweep(conn: &Connection, removed: &Removed) -> Result<(), IndexError> {
     let used = |column: &str, id: i64| -> Result<bool, IndexError> {
         // Both halves have their index; together they are all rows.
         let query = format!(
@@ -125,12 +146,14 @@ fn sweep(conn: &Connection, removed: &Removed) -> Result<(), IndexError> {
             "DELETE FROM series_request WHERE series = ?1",
             "DELETE FROM series_class WHERE series = ?1",
             "DELETE FROM series_answer WHERE series = ?1",
+            "DELETE FROM stale WHERE series = ?1",
             "DELETE FROM series WHERE id = ?1",
         ] {
             conn.execute(statement, [removed.series])?;
         }
     }
     if !used("study", removed.study)? {
+        conn.execute("DELETE FROM stale WHERE study = ?1", [removed.study])?;
         conn.execute("DELETE FROM study_answer WHERE study = ?1", [removed.study])?;
         conn.execute("DELETE FROM study WHERE id = ?1", [removed.study])?;
     }

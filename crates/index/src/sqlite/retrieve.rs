@@ -15,11 +15,12 @@ use crate::{
 /// chunks are no part of a record.
 const RECORD: &str =
     "SELECT i.id, i.series, i.rank, c.name, s.uid, e.uid, i.uid, k.text, t.text, i.version, i.sequence,
-    sp.name, pl.key, d.digest, d.length, CASE WHEN length(d.sums) <= 4096 THEN d.sums ELSE x'' END";
+    sp.name, pl.key, d.digest, d.length, CASE WHEN length(d.sums) <= 4096 THEN d.sums ELSE x'' END, dm.why";
 const RECORD_FROM: &str = " CROSS JOIN study s ON s.id = i.study CROSS JOIN series e ON e.id = i.series
     CROSS JOIN custodian c ON c.id = i.custodian CROSS JOIN term k ON k.id = i.sop_class
     CROSS JOIN term t ON t.id = i.transfer_syntax CROSS JOIN detail d ON d.instance = i.id
-    LEFT JOIN spooled sp ON sp.instance = i.id LEFT JOIN placed pl ON pl.instance = i.id ";
+    LEFT JOIN spooled sp ON sp.instance = i.id LEFT JOIN placed pl ON pl.instance = i.id
+    LEFT JOIN damaged dm ON dm.instance = i.id ";
 
 /// The target's instances after the cursor.
 pub(super) fn instances(
@@ -84,7 +85,7 @@ pub(super) fn instance(
     let mut sql = Sql::new(RECORD);
     sql.push(", d.bulk, d.pixels FROM instance i ").push(RECORD_FROM).push(" WHERE i.id = ").bind(row);
     sql.first(conn, |row| {
-        Ok(InstanceDetail { record: record(row)?, bulk: row.get(16)?, pixels: row.get(17)? })
+        Ok(InstanceDetail { record: record(row)?, bulk: row.get(17)?, pixels: row.get(18)? })
     })
 }
 
@@ -172,7 +173,10 @@ fn lookup(scoped: &Scoped, target: &Target, after: Option<Cursor>) -> Sql {
             None => sql.push(" AND +i.current = 1"),
             Some(version) => {
                 sql.push(" CROSS JOIN instance i ON i.custodian = n.custodian AND i.uid = ").text(uid);
-                sql.push(" AND i.version = ").bind(i64::from(version))
+                sql.push(" AND i.version = ").bind(i64::from(version));
+                sql.push(
+                    " AND NOT EXISTS (SELECT 1 FROM rejected r WHERE r.uid = i.uid AND r.custodian = i.custodian)",
+                )
             }
         };
     }
@@ -299,6 +303,7 @@ fn record(row: &Row<'_>) -> Result<InstanceRecord, IndexError> {
         digest: row.get(13)?,
         length: row.get::<_, i64>(14)?.unsigned_abs(),
         crcs: row.get(15)?,
+        damaged: row.get(16)?,
     })
 }
 

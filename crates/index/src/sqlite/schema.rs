@@ -10,7 +10,8 @@ use super::Config;
 use crate::IndexError;
 
 /// Each brings the schema from its position to the next; what is released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_removals.sql")];
 
 /// "OVRD": tells our files from other SQLite databases (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x4F56_5244;

@@ -11,13 +11,15 @@ use super::log::Log;
 use super::place;
 use crate::{IndexError, Inserted, NewInstance, RowId};
 
-type Answer<T> = oneshot::Sender<Result<T, IndexError>>;
+pub(super) type Answer<T> = oneshot::Sender<Result<T, IndexError>>;
 
 /// One call that writes.
 pub(super) enum Job {
     Insert(Vec<NewInstance>, Answer<Vec<Inserted>>),
     SetPlaced(Vec<(RowId, String)>, Answer<()>),
     RemoveUnplaced(RowId, Answer<()>),
+    /// Any other change; its commit is flushed.
+    Change(Box<dyn Change>),
     /// Nothing happened for a while: memory is given back.
     Rest,
 }
@@ -27,8 +29,30 @@ impl Job {
     fn durable(&self) -> bool {
         match self {
             Job::Insert(..) | Job::Rest => false,
-            Job::SetPlaced(..) | Job::RemoveUnplaced(..) => true,
+            Job::SetPlaced(..) | Job::RemoveUnplaced(..) | Job::Change(_) => true,
         }
+    }
+}
+
+/// Work on the write connection, and whom to tell.
+pub(super) trait Change: Send {
+    /// Does it in its savepoint.
+    fn run(self: Box<Self>, writer: &mut Writer, lost: &mut Option<IndexError>) -> Finish;
+}
+
+/// A change as a closure.
+pub(super) struct Changing<T, W> {
+    pub work: W,
+    pub to: Answer<T>,
+}
+
+impl<T, W> Change for Changing<T, W>
+where
+    T: Send + 'static,
+    W: FnOnce(&Connection, &mut Known) -> Result<T, IndexError> + Send,
+{
+    fn run(self: Box<Self>, writer: &mut Writer, lost: &mut Option<IndexError>) -> Finish {
+        answer(self.to, writer.attempt(lost, self.work))
     }
 }
 
@@ -42,7 +66,7 @@ enum Flush {
 }
 
 /// Tells a caller what became of its job, once the commit is known.
-type Finish = Box<dyn FnOnce(Result<(), IndexError>)>;
+pub(super) type Finish = Box<dyn FnOnce(Result<(), IndexError>)>;
 
 /// The writer's state, moved into its thread.
 pub(super) struct Writer {
@@ -94,6 +118,7 @@ impl Writer {
                 Job::RemoveUnplaced(row, to) => {
                     answer(to, self.attempt(&mut lost, |conn, _| place::remove_unplaced(conn, row)))
                 }
+                Job::Change(change) => change.run(self, &mut lost),
                 // There is work after all.
                 Job::Rest => Box::new(|_| ()),
             })

@@ -7,6 +7,7 @@ mod held;
 mod lifecycle;
 mod oracle;
 mod paging;
+mod removals;
 mod rows;
 mod scopes;
 mod searches;
@@ -81,6 +82,15 @@ macro_rules! all_cases {
             lifecycle::a_backup_is_a_whole_index,
             lifecycle::many_writers_at_once,
             lifecycle::one_call_is_whole_or_not_at_all,
+            removals::a_deletion_takes_what_it_names,
+            removals::a_deletion_is_durable_and_known,
+            removals::only_its_holders_know_of_a_deletion,
+            removals::versions_go_with_their_first,
+            removals::notes_hide_what_they_name,
+            removals::notes_are_of_one_custodian,
+            removals::attributes_follow_the_first_instance,
+            removals::damaged_rows_heal,
+            removals::commitments_are_kept_and_end,
         }
     };
 }

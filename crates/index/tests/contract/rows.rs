@@ -56,6 +56,7 @@ pub fn new(study: &str, series: &str, instance: &str) -> NewInstance {
         source: "CT1".into(),
         principal: "aet:CT1".into(),
         location: Location::Spool(format!("spool-{sequence}")),
+        rejects: None,
     }
 }
 
@@ -184,7 +185,10 @@ pub fn uids(level: Level, hits: &Hits) -> Vec<String> {
 pub async fn insert(index: &dyn Index, new: Vec<NewInstance>) -> Vec<RowId> {
     let inserted = index.insert(new).await.unwrap();
     let row = |one: Inserted| match one {
-        Inserted::New(row) | Inserted::Same(row) | Inserted::NewVersion(row, _) => row,
+        Inserted::New(row)
+        | Inserted::Same(row)
+        | Inserted::NewVersion(row, _)
+        | Inserted::Healed(row, _) => row,
     };
     inserted.into_iter().map(row).collect()
 }

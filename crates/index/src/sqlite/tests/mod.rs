@@ -58,6 +58,7 @@ fn row(n: usize) -> NewInstance {
         source: String::new(),
         principal: String::new(),
         location: Location::Spool(text("s", n)),
+        rejects: None,
     }
 }
 
