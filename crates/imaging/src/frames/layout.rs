@@ -116,6 +116,20 @@ impl PixelLayout {
         }
     }
 
+    /// Where the pixel data lies in the (inflated) data set: a native value, or everything from the first fragment's
+    /// first byte to the end of the delimiter behind the last one. `None` when it is empty.
+    pub fn span(&self) -> Option<Range<u64>> {
+        match &self.data {
+            Data::Native { length: 0, .. } => None,
+            Data::Native { offset, length, .. } => Some(*offset..offset.checked_add(*length)?),
+            Data::Encapsulated { fragments, .. } => {
+                let last = fragments.ranges(fragments.len().checked_sub(1)?..fragments.len());
+                // The delimiter is a tag and a length, of 4 bytes each.
+                Some(fragments.first()..last.first()?.end.checked_add(8)?)
+            }
+        }
+    }
+
     fn native(&self, index: u32, offset: u64, length: u64, word: u8) -> Result<Frame, FrameError> {
         let bits = self.frame_bits(length).ok_or(FrameError::NoSize)?;
         let beyond = FrameError::BeyondTheBytes { frame: index.saturating_add(1) };

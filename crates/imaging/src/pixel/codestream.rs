@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use codec::jpeg::Process;
-use codec::{CodecError, Format, Limits, jpeg, rle};
+use codec::{CodecError, Format, Limits, jpeg, jpeg2000, jpegls, jpegxl, rle};
 use flate2::read::DeflateDecoder;
 use model::transfer_syntax::{Pixels, Syntax};
 
@@ -82,7 +82,19 @@ pub(crate) fn read(
             Samples::of_raster(raster, format)
         }
         Family::JpegDct | Family::JpegLossless => jpeg_samples(format, frame, limits),
-        _ => Err(PixelError::Unsupported(format!("there is no decoder for {}", syntax.name))),
+        Family::JpegLs => {
+            format.check(&jpegls::head(frame)?.format)?;
+            Samples::of_raster(jpegls::decode(frame, limits)?, format)
+        }
+        Family::Jpeg2000 => {
+            format.check(&jpeg2000::head(frame)?.format)?;
+            Samples::of_raster(jpeg2000::decode(frame, limits)?, format)
+        }
+        Family::JpegXl => {
+            format.check(&jpegxl::head(frame)?.format)?;
+            Samples::of_raster(jpegxl::decode(frame, limits)?, format)
+        }
+        Family::Unread => Err(PixelError::Unsupported(format!("there is no decoder for {}", syntax.name))),
     }
 }
 

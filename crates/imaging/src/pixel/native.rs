@@ -91,14 +91,6 @@ fn doubled(coarse: &[u8], word: usize) -> Vec<u8> {
     out
 }
 
-/// Whether the samples of this photometric interpretation lie as it says, or were made full: see [`read`].
-pub(crate) fn is_coarse(format: &PixelFormat) -> bool {
-    matches!(
-        format.photometric,
-        Photometric::YbrFull422 | Photometric::YbrPartial422 | Photometric::YbrPartial420
-    )
-}
-
 impl Samples {
     /// As they are, for a caller that knows better what they are.
     pub(crate) fn labelled(self, colour: SampleColour) -> Self {

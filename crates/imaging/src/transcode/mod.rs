@@ -1,31 +1,20 @@
-//! Frames from one transfer syntax to another.
+//! Frames from one transfer syntax to another, and what the data set around them then says.
+//!
+//! A [`Plan`] says whether and how; its [`Step`] does it to one frame, in a worker; its [`Change`]s are made to the
+//! data set by a [`Rewrite`] as it streams (PS3.5 8.2, PS3.3 C.7.6.3 and C.7.6.1.1.5).
+//!
+//! Whatever is not lossy by name gives every allocated bit back: samples, sign, and bits above Bits Stored.
 
-use serde::{Deserialize, Serialize};
+mod changes;
+mod encode;
+mod plan;
+mod rewrite;
+mod step;
 
-use crate::pixel::{PixelError, PixelFormat};
+pub use changes::{Change, Loss, Value};
+pub use plan::{Plan, possible, producible};
+pub use rewrite::Rewrite;
+pub use step::Step;
 
-/// One frame's way from one transfer syntax to another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// UID of the transfer syntax that the frame is in.
-    pub from: String,
-    /// UID of the one that it is wanted in.
-    pub to: String,
-    /// What the data set says about the frame as it is.
-    pub format: PixelFormat,
-    /// Bytes of decoded samples at most.
-    pub decoded: u64,
-}
-
-impl Step {
-    /// The frame in the other syntax.
-    ///
-    /// # Errors
-    /// [`PixelError`].
-    pub fn run(&self, frame: &[u8]) -> Result<Vec<u8>, PixelError> {
-        match self.from == self.to {
-            true => Ok(frame.to_vec()),
-            false => Err(PixelError::Unsupported(format!("{} cannot become {}", self.from, self.to))),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;
