@@ -4,13 +4,14 @@
 //! again.
 
 use dicomweb::json::object;
-use index::{NewSeries, NewStudy, Rejection};
+use index::{Level, NewSeries, NewStudy, Rejection};
 use model::{SopClassUid, SopInstanceUid, person_name, value};
 use serde::Deserialize;
 
 use crate::{StoreError, reject};
 
-/// Patient and study attributes that study results may return, ascending.
+/// Attributes that study results may return, ascending: those of patient, study, patient's study, and clinical trial
+/// (PS3.3 C.7.1, C.7.2).
 const STUDY: &[u32] = &[
     0x0008_0020,
     0x0008_0030,
@@ -18,17 +19,26 @@ const STUDY: &[u32] = &[
     0x0008_0051,
     0x0008_0080,
     0x0008_0090,
+    0x0008_0096,
+    0x0008_009C,
+    0x0008_009D,
     0x0008_0201,
     0x0008_1030,
     0x0008_1032,
     0x0008_1048,
+    0x0008_1049,
     0x0008_1060,
+    0x0008_1062,
     0x0008_1080,
+    0x0008_1084,
+    0x0008_1110,
+    0x0008_1120,
     0x0010_0010,
     0x0010_0020,
     0x0010_0021,
     0x0010_0022,
     0x0010_0024,
+    0x0010_0026,
     0x0010_0030,
     0x0010_0032,
     0x0010_0040,
@@ -37,43 +47,120 @@ const STUDY: &[u32] = &[
     0x0010_1002,
     0x0010_1010,
     0x0010_1020,
+    0x0010_1021,
+    0x0010_1022,
     0x0010_1030,
+    0x0010_1100,
+    0x0010_2000,
+    0x0010_2110,
+    0x0010_2154,
     0x0010_2160,
+    0x0010_2161,
     0x0010_2180,
+    0x0010_21A0,
     0x0010_21B0,
+    0x0010_21C0,
+    0x0010_21D0,
+    0x0010_21F0,
+    0x0010_2201,
+    0x0010_2202,
+    0x0010_2203,
+    0x0010_2292,
+    0x0010_2293,
+    0x0010_2294,
+    0x0010_2297,
+    0x0010_2298,
+    0x0010_2299,
     0x0010_4000,
+    0x0012_0010,
+    0x0012_0020,
+    0x0012_0021,
+    0x0012_0030,
+    0x0012_0031,
+    0x0012_0040,
+    0x0012_0042,
+    0x0012_0050,
+    0x0012_0051,
+    0x0012_0062,
+    0x0012_0063,
+    0x0012_0064,
     0x0020_000D,
     0x0020_0010,
+    0x0032_1032,
+    0x0032_1033,
+    0x0032_1034,
+    0x0032_1060,
+    0x0032_1066,
+    0x0032_1067,
+    0x0038_0010,
+    0x0038_0014,
+    0x0038_0060,
+    0x0038_0062,
+    0x0038_0064,
+    0x0038_0500,
+    0x0040_1012,
 ];
 
-/// Series attributes that series results may return, ascending.
+/// Attributes that series results may return, ascending: those of series, equipment and frame of reference (PS3.3
+/// C.7.3, C.7.4, C.7.5).
 const SERIES: &[u32] = &[
     0x0008_0021,
     0x0008_0031,
     0x0008_0060,
     0x0008_0064,
     0x0008_0070,
+    0x0008_0081,
+    0x0008_0082,
     0x0008_0201,
     0x0008_1010,
     0x0008_103E,
     0x0008_103F,
     0x0008_1040,
+    0x0008_1041,
     0x0008_1050,
+    0x0008_1052,
     0x0008_1070,
+    0x0008_1072,
     0x0008_1090,
+    0x0008_1111,
+    0x0008_1250,
+    0x0010_2210,
+    0x0012_0060,
+    0x0012_0071,
+    0x0012_0072,
     0x0018_0015,
     0x0018_1000,
+    0x0018_1002,
+    0x0018_1008,
+    0x0018_100A,
+    0x0018_1016,
+    0x0018_1018,
+    0x0018_1019,
+    0x0018_1020,
     0x0018_1030,
+    0x0018_1200,
+    0x0018_1201,
     0x0018_5100,
     0x0020_000E,
     0x0020_0011,
     0x0020_0052,
     0x0020_0060,
+    0x0020_1040,
+    0x0028_0108,
+    0x0028_0109,
+    0x0040_0241,
+    0x0040_0242,
+    0x0040_0243,
     0x0040_0244,
     0x0040_0245,
+    0x0040_0250,
+    0x0040_0251,
     0x0040_0253,
     0x0040_0254,
+    0x0040_0260,
     0x0040_0275,
+    0x0040_0280,
+    0x0040_0281,
 ];
 
 /// Instance attributes that instance results may return, ascending.
@@ -114,6 +201,8 @@ const INSTANCE: &[u32] = &[
 
 /// Longest text that becomes a column, in characters; the JSON keeps it whole.
 const COLUMN: usize = 256;
+/// Items of a sequence that become rows; the JSON keeps them all.
+const ITEMS: usize = 64;
 
 /// An instance's identity, columns and result objects.
 #[derive(Debug)]
@@ -151,6 +240,8 @@ impl Columns {
             study_id: all.text(0x0020_0010),
             description: all.text(0x0008_1030),
             institution: all.text(0x0008_0080),
+            zone: value::offset(&all.text(0x0008_0201)),
+            other_ids: all.other_ids(),
             attributes: all.object(STUDY),
         };
         let series = NewSeries {
@@ -233,14 +324,18 @@ impl Attributes<'_> {
         }
     }
 
+    /// Patient ID of each item of (0010,1002).
+    fn other_ids(&self) -> Vec<String> {
+        let items = self.values(0x0010_1002);
+        items.iter().take(ITEMS).map(|item| text_of(item, "00100020")).filter(|id| !id.is_empty()).collect()
+    }
+
     /// (Scheduled Procedure Step ID, Requested Procedure ID) of each item of (0040,0275).
     fn requests(&self) -> Vec<(String, String)> {
-        let of = |item: &serde_json::Value, tag: &str| {
-            let values = item.get(tag).and_then(|a| a.get("Value")).and_then(|v| v.as_array());
-            values.map(|v| first_text(v)).unwrap_or_default()
-        };
         let items = self.values(0x0040_0275);
-        items.iter().take(64).map(|item| (of(item, "00400009"), of(item, "00401001"))).collect()
+        let keys =
+            items.iter().take(ITEMS).map(|item| (text_of(item, "00400009"), text_of(item, "00401001")));
+        keys.collect()
     }
 
     /// Those of `tags` that are there, as one object.
@@ -255,6 +350,13 @@ impl Attributes<'_> {
     }
 }
 
+/// The first value of an attribute of an item.
+fn text_of(item: &serde_json::Value, tag: &str) -> String {
+    let values =
+        item.get(tag).and_then(|attribute| attribute.get("Value")).and_then(|values| values.as_array());
+    values.map(|values| first_text(values)).unwrap_or_default()
+}
+
 fn first_text(values: &[serde_json::Value]) -> String {
     match values.first() {
         Some(serde_json::Value::String(text)) => cut(text),
@@ -265,6 +367,17 @@ fn first_text(values: &[serde_json::Value]) -> String {
 
 fn cut(text: &str) -> String {
     text.chars().take(COLUMN).collect()
+}
+
+/// The level whose results have this attribute; instances have all others too.
+pub(crate) fn level_of(tag: u32) -> Level {
+    if STUDY.binary_search(&tag).is_ok() {
+        Level::Study
+    } else if SERIES.binary_search(&tag).is_ok() {
+        Level::Series
+    } else {
+        Level::Instance
+    }
 }
 
 /// Whether results at instance level have this attribute without the whole metadata.

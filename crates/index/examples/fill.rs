@@ -50,6 +50,8 @@ fn row(study: usize, instance: usize) -> NewInstance {
             study_id: format!("{}", mixed % 10_000),
             description: format!("CT THORAX PROTOCOL {}", mixed % 200),
             institution: format!("HOSPITAL {}", mixed % 5),
+            zone: None,
+            other_ids: Vec::new(),
             attributes: answer(700),
         },
         series: NewSeries {
@@ -99,16 +101,7 @@ fn scope(custodian: Option<&str>) -> Scope {
 fn page(filters: &[(Attribute, VR, &str)]) -> Search {
     let rule = |vr, text| parse(vr, text).expect("a rule");
     let filters: Vec<(Attribute, Rule)> = filters.iter().map(|(a, vr, text)| (*a, rule(*vr, text))).collect();
-    Search {
-        level: Level::Study,
-        study: None,
-        series: None,
-        filters,
-        combined_datetime: true,
-        limit: 101,
-        offset: 0,
-        with_metadata: false,
-    }
+    Search { filters, limit: 101, ..Search::of(Level::Study) }
 }
 
 /// Runs it often and prints the median, the 99th of 100, and what it gave.

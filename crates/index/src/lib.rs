@@ -162,6 +162,9 @@ pub enum IndexError {
     /// only opening again, with recovery from the spool, tells what is there. A server ends its process.
     #[error("the index could not be flushed: {0}")]
     Flush(String),
+    /// A search that was stopped because it looked at too much.
+    #[error("the search took too long")]
+    TooBroad,
     /// Made by a newer version of this program.
     #[error("the index has schema {found}, this program knows up to {known}")]
     Newer {

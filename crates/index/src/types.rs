@@ -1,5 +1,8 @@
 //! What goes into the index and what comes out of it: plain data, no engine.
 
+use std::fmt;
+use std::sync::Arc;
+
 use access::CustodianId;
 use model::matching::Rule;
 use model::{SeriesUid, SopClassUid, SopInstanceUid, StudyUid};
@@ -96,6 +99,10 @@ pub struct NewStudy {
     pub description: String,
     /// (0008,0080).
     pub institution: String,
+    /// (0008,0201): minutes east of UTC.
+    pub zone: Option<i64>,
+    /// (0010,1002) > (0010,0020) of each item that has one.
+    pub other_ids: Vec<String>,
     /// Patient and study attributes for search answers: one DICOM JSON object.
     pub attributes: Vec<u8>,
 }
@@ -257,6 +264,8 @@ pub enum Attribute {
     StudyId,
     StudyDescription,
     InstitutionName,
+    /// (0010,1002) > (0010,0020)
+    OtherPatientId,
     Modality,
     SeriesInstanceUid,
     SeriesNumber,
@@ -291,7 +300,8 @@ impl Attribute {
             | StudyInstanceUid
             | StudyId
             | StudyDescription
-            | InstitutionName => Level::Study,
+            | InstitutionName
+            | OtherPatientId => Level::Study,
             Modality
             | SeriesInstanceUid
             | SeriesNumber
@@ -317,14 +327,81 @@ pub struct Search {
     pub series: Option<SeriesUid>,
     /// All must match. A PN rule's text is folded by the index as the columns are.
     pub filters: Vec<(Attribute, Rule)>,
-    /// StudyDate and StudyTime ranges are one interval (PS3.4 C.2.2.2.5).
+    /// Ranges of a date and of its time are one interval (PS3.4 C.2.2.2.5).
     pub combined_datetime: bool,
+    /// Dates and times of the filters are so many minutes east of UTC; else in each study's own zone.
+    pub zone: Option<i64>,
+    /// The zone of studies that do not say it, in minutes east of UTC.
+    pub default_zone: i64,
+    /// Of what the filters let pass only what this lets pass too.
+    pub judge: Option<Judge>,
     /// At most this many hits.
     pub limit: u32,
     /// Matches skipped.
     pub offset: u64,
     /// Instance hits carry their whole metadata.
     pub with_metadata: bool,
+}
+
+impl Search {
+    /// Everything at this level, 100 hits of it.
+    pub fn of(level: Level) -> Self {
+        Self {
+            level,
+            study: None,
+            series: None,
+            filters: Vec::new(),
+            combined_datetime: true,
+            zone: None,
+            default_zone: 0,
+            judge: None,
+            limit: 100,
+            offset: 0,
+            with_metadata: false,
+        }
+    }
+}
+
+/// A condition that the index cannot express. It reads what would be returned, one match after another, so it costs
+/// some 10 µs for each that the filters let pass.
+#[derive(Clone)]
+pub struct Judge {
+    /// What it reads.
+    pub reads: Reads,
+    /// Whether a match passes.
+    pub passes: Arc<dyn Fn(&Documents) -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("reads", &self.reads).finish_non_exhaustive()
+    }
+}
+
+/// Which documents of a match are read; those below the search's level are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// [`NewStudy::attributes`].
+    pub study: bool,
+    /// [`NewSeries::attributes`].
+    pub series: bool,
+    /// [`NewInstance::attributes`].
+    pub instance: bool,
+    /// [`NewInstance::metadata`].
+    pub metadata: bool,
+}
+
+/// The documents of one match; empty where not read.
+#[derive(Clone, Debug, Default)]
+pub struct Documents {
+    /// [`NewStudy::attributes`].
+    pub study: Vec<u8>,
+    /// [`NewSeries::attributes`].
+    pub series: Vec<u8>,
+    /// [`NewInstance::attributes`].
+    pub instance: Vec<u8>,
+    /// [`NewInstance::metadata`].
+    pub metadata: Vec<u8>,
 }
 
 /// The hits of a search, in a stable order: newest study date and time first, then the

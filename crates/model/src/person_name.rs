@@ -3,6 +3,13 @@
 //! PS3.5 6.2.1: up to three component groups apart by `=`, each of up to five components apart by `^`. PS3.4 C.2.2.2.1
 //! lets a server match names without regard to case and accents: [`fold`] makes both sides comparable.
 
+mod sound;
+mod words;
+
+pub use sound::sound;
+pub(crate) use words::is_of_word;
+pub use words::{latin, literal_part, words};
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 

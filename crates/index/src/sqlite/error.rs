@@ -16,7 +16,7 @@ impl From<rusqlite::Error> for IndexError {
             // The shared memory file is grown by writing into it; what fails there is the room.
             (_, ffi::SQLITE_IOERR_SHMSIZE) => IndexError::NoSpace(text),
             (_, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => IndexError::Flush(text),
-            (ErrorCode::OperationInterrupted, _) => IndexError::Engine("the search took too long".into()),
+            (ErrorCode::OperationInterrupted, _) => IndexError::TooBroad,
             _ => IndexError::Engine(text),
         }
     }
@@ -43,6 +43,6 @@ mod tests {
         check(ffi::SQLITE_IOERR_FSYNC, |e| matches!(e, IndexError::Flush(_)));
         check(ffi::SQLITE_IOERR_WRITE, |e| matches!(e, IndexError::Engine(_)));
         check(ffi::SQLITE_CORRUPT, |e| matches!(e, IndexError::Engine(_)));
-        check(ffi::SQLITE_INTERRUPT, |e| matches!(e, IndexError::Engine(_)));
+        check(ffi::SQLITE_INTERRUPT, |e| matches!(e, IndexError::TooBroad));
     }
 }

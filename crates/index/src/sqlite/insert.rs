@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use access::CustodianId;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::key::{self, Kind, Name};
+use super::key::{self, Kind, Name, Texts};
 use super::moment::moment;
 use super::{damage, reject};
 use crate::{IndexError, Inserted, Location, NewInstance, NewSeries, NewStudy, RowId};
@@ -168,8 +168,9 @@ impl<'a> Insertion<'a> {
                 "INSERT OR REPLACE INTO study
                  (id, custodian, uid, moment, visible, two_patients, accession, patient_id, issuer, patient_name,
                   patient_name_second, patient_name_third, birth_date, sex, referring, referring_second,
-                  referring_third, study_id, description, institution)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+                  referring_third, study_id, description, institution, zone)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                  ?21)",
             )?
             .execute(params![
                 study,
@@ -192,15 +193,22 @@ impl<'a> Insertion<'a> {
                 new.study_id,
                 new.description,
                 new.institution,
+                new.zone,
             ])?;
+        if let Some(minutes) = new.zone {
+            note_zone(self.conn, minutes)?;
+        }
+        self.conn.prepare_cached("DELETE FROM study_other_id WHERE study = ?1")?.execute([study])?;
+        for (item, id) in (0_i64..).zip(&new.other_ids) {
+            self.conn
+                .prepare_cached("INSERT INTO study_other_id VALUES (?1, ?2, ?3)")?
+                .execute(params![study, item, id])?;
+        }
         self.conn
             .prepare_cached("INSERT OR REPLACE INTO study_answer VALUES (?1, ?2)")?
             .execute(params![study, new.attributes])?;
         if visible {
-            let mut add = self.conn.prepare_cached(key::ADD)?;
-            for (kind, value) in key::values(new, patient, &referring) {
-                add.execute(params![kind as i64, value, moment, study, custodian])?;
-            }
+            key::add_all(self.conn, &Texts::of(new, patient, &referring), moment, study, custodian)?;
             self.counts.custodians.entry(custodian).or_default().studies += 1;
         }
         Ok(())
@@ -456,10 +464,17 @@ pub(super) fn modalities(conn: &Connection, study: i64) -> Result<(), IndexError
         .prepare_cached("SELECT moment, custodian, modalities FROM study WHERE id = ?1")?
         .query_row([study], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let joined = found.join("\\");
+    let kind = Kind::Modality as i64;
+    if joined.is_empty() {
+        // None at all is a value too.
+        conn.prepare_cached(key::ADD)?.execute(params![kind, "", moment, study, custodian])?;
+    }
     if joined == written {
         return Ok(());
     }
-    let kind = Kind::Modality as i64;
+    if written.is_empty() {
+        conn.prepare_cached(key::REMOVE)?.execute(params![kind, "", moment, study])?;
+    }
     for gone in written.split('\\').filter(|held| !held.is_empty() && !found.iter().any(|m| m == held)) {
         conn.prepare_cached(key::REMOVE)?.execute(params![kind, gone, moment, study])?;
     }
@@ -473,6 +488,12 @@ pub(super) fn modalities(conn: &Connection, study: i64) -> Result<(), IndexError
 /// Remembers that this sequence was given out though no row has it.
 pub(super) fn note_sequence(conn: &Connection, given: u64) -> Result<(), IndexError> {
     conn.prepare_cached("UPDATE sequence SET last = max(last, ?1)")?.execute([sequence(given)?])?;
+    Ok(())
+}
+
+/// Remembers that this zone occurs.
+pub(super) fn note_zone(conn: &Connection, minutes: i64) -> Result<(), IndexError> {
+    conn.prepare_cached("INSERT OR IGNORE INTO zone VALUES (?1)")?.execute([minutes])?;
     Ok(())
 }
 

@@ -7,12 +7,13 @@
 //! | [`readers`] | connections for reading, by turns, each call in one snapshot |
 //! | [`scope`] | the one place where a scope becomes SQL |
 //! | [`plan`] | from where a search walks |
-//! | [`filter`], [`moment`], [`key`] | matching rules, dates and looked-up values as SQL and numbers |
+//! | [`filter`], [`when`], [`function`] | matching rules, dates and names as SQL |
+//! | [`moment`], [`key`], [`word`] | dates as numbers, looked-up values, the words of names |
 //! | [`insert`], [`place`], [`search`], [`retrieve`], [`upkeep`] | the calls of the port |
 //! | [`remove`], [`reject`], [`damage`] | what is taken out of sight |
 //! | [`fresh`] | attributes of studies and series whose first instance is gone |
 //! | [`commitment`] | storage commitment requests |
-//! | [`schema`] | migrations and pragmas |
+//! | [`schema`], [`upgrade`] | migrations and pragmas |
 
 mod commitment;
 mod config;
@@ -20,6 +21,7 @@ mod damage;
 mod error;
 mod filter;
 mod fresh;
+mod function;
 mod insert;
 mod key;
 mod log;
@@ -36,7 +38,10 @@ mod search;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod upkeep;
+mod when;
+mod word;
 mod writer;
 
 use std::fs::File;

@@ -155,6 +155,7 @@ pub(super) fn sweep(conn: &Connection, removed: &Removed) -> Result<(), IndexErr
     if !used("study", removed.study)? {
         conn.execute("DELETE FROM stale WHERE study = ?1", [removed.study])?;
         conn.execute("DELETE FROM study_answer WHERE study = ?1", [removed.study])?;
+        conn.execute("DELETE FROM study_other_id WHERE study = ?1", [removed.study])?;
         conn.execute("DELETE FROM study WHERE id = ?1", [removed.study])?;
     }
     Ok(())

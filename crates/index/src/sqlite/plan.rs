@@ -4,13 +4,16 @@
 //! change with its statistics. So the choice is made here, from counts that stop early, and the statement names its
 //! index. Whatever is chosen, the answer is the same.
 
-use model::matching::{Rule, glob_pattern};
+use model::matching::{Fuzzy, Rule, glob_pattern, matches_wildcard};
+use model::person_name;
 use rusqlite::Connection;
 
-use super::filter::{self, Moments};
+use super::filter;
 use super::key::Kind;
 use super::scope::Scoped;
 use super::sql::Sql;
+use super::when::Moments;
+use super::word;
 use crate::{Attribute, IndexError, Search};
 
 /// Where the studies come from.
@@ -24,8 +27,10 @@ pub(super) enum Driver {
     Held(Vec<i64>),
     /// Studies under one key, newest first.
     Key(Kind, String),
+    /// Studies under any of several keys: the newest under each, merged.
+    Any(Kind, Vec<String>),
     /// Studies under the keys from one on and before another that fit a pattern; to be sorted.
-    Keys { kind: Kind, from: String, before: Option<String>, glob: String },
+    Keys { kind: Kind, from: String, before: Option<String>, pattern: String },
     /// Studies whose numbers a query gives; to be sorted.
     Studies(Sql),
 }
@@ -44,6 +49,8 @@ const FIRST_COUNT: i64 = 2_000;
 /// Candidates that are rather sorted than looked for along the newest: up to here a sort takes some 10 ms, and
 /// beyond it they are dense enough among a million studies.
 const SORTABLE: i64 = 50_000;
+/// Different values of a range that are walked side by side.
+const VALUES: usize = 1_000;
 /// Custodians whose holdings are walked side by side in one statement.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -54,7 +61,7 @@ pub(super) fn plan(
     search: &Search,
     moments: &Moments,
 ) -> Result<Plan, IndexError> {
-    let mut candidates = candidates(search);
+    let mut candidates = candidates(conn, search)?;
     let held = scoped.studies(conn)?;
     let base = Plan { driver: walk(scoped, held), answers: None };
     match candidates.as_slice() {
@@ -82,8 +89,23 @@ pub(super) fn plan(
         return Ok(plan);
     }
     // Each has many. A walk in the right order stops at the end of the page.
-    if let Some(ordered) = candidates.iter().find(|c| matches!(c.plan.driver, Driver::Key(..))) {
-        return Ok(ordered.plan.clone());
+    let mut ordered: Option<(i64, Plan)> = None;
+    for candidate in &mut candidates {
+        candidate.gather_values(conn)?;
+        if matches!(candidate.plan.driver, Driver::Key(..) | Driver::Any(..)) {
+            // Those that answer their filter in full look at nothing in vain.
+            let count = if candidate.plan.answers.is_some() {
+                0
+            } else {
+                candidate.count(conn, moments, SORTABLE)?
+            };
+            if ordered.as_ref().is_none_or(|(least, _)| count < *least) {
+                ordered = Some((count, candidate.plan.clone()));
+            }
+        }
+    }
+    if let Some((_, plan)) = ordered {
+        return Ok(plan);
     }
     for candidate in &candidates {
         let inner = matches!(&candidate.plan.driver, Driver::Keys { from, .. } if from.is_empty());
@@ -96,13 +118,18 @@ pub(super) fn plan(
 
 /// Every plan that could be chosen.
 #[cfg(test)]
-pub(super) fn all(scoped: &Scoped, search: &Search) -> Vec<Plan> {
+pub(super) fn all(conn: &Connection, scoped: &Scoped, search: &Search) -> Result<Vec<Plan>, IndexError> {
     let mut walks = vec![walk(scoped, None), Driver::Newest];
     if let Scoped::Custodians(custodians) = scoped {
         walks.push(Driver::Held(custodians.clone()));
     }
-    let walks = walks.into_iter().map(|driver| Plan { driver, answers: None });
-    candidates(search).into_iter().map(|candidate| candidate.plan).chain(walks).collect()
+    let mut plans: Vec<Plan> = walks.into_iter().map(|driver| Plan { driver, answers: None }).collect();
+    for mut candidate in candidates(conn, search)? {
+        plans.push(candidate.plan.clone());
+        candidate.gather_values(conn)?;
+        plans.push(candidate.plan);
+    }
+    Ok(plans)
 }
 
 /// Along all that is in scope. `held` studies are, when not all are.
@@ -125,6 +152,33 @@ struct Candidate {
 }
 
 impl Candidate {
+    /// Of a range of keys in which few values occur, each value becomes a key of its own.
+    fn gather_values(&mut self, conn: &Connection) -> Result<(), IndexError> {
+        let Driver::Keys { kind, from, before, pattern } = &self.plan.driver else {
+            return Ok(());
+        };
+        if matches!(kind, Kind::PatientName | Kind::Accession | Kind::PatientId) {
+            return Ok(());
+        }
+        let mut values = Vec::new();
+        let mut next = Sql::new("SELECT value FROM study_key WHERE kind = ");
+        next.bind(*kind as i64).push(" AND value >= ").text(from).push(" ORDER BY value LIMIT 1");
+        for _ in 0..VALUES {
+            let value: Option<String> = next.first(conn, |row| Ok(row.get(0)?))?;
+            let Some(value) = value.filter(|value| before.as_ref().is_none_or(|before| value < before))
+            else {
+                self.plan.driver = Driver::Any(*kind, values);
+                return Ok(());
+            };
+            next = Sql::new("SELECT value FROM study_key WHERE kind = ");
+            next.bind(*kind as i64).push(" AND value > ").text(&value).push(" ORDER BY value LIMIT 1");
+            if matches_wildcard(pattern, &value) {
+                values.push(value);
+            }
+        }
+        Ok(())
+    }
+
     /// How many entries the walk takes from its index, up to `most`. What it must look at and leave counts too.
     fn count(&self, conn: &Connection, moments: &Moments, most: i64) -> Result<i64, IndexError> {
         let mut sql = Sql::new("SELECT count(*) FROM (");
@@ -150,7 +204,7 @@ impl Driver {
         sql.push(match self {
             Driver::Newest => "study s INDEXED BY study_newest",
             Driver::Holdings(_) | Driver::Held(_) => "study s INDEXED BY study_of_custodian",
-            Driver::Key(..) | Driver::Keys { .. } => "study_key k",
+            Driver::Key(..) | Driver::Any(..) | Driver::Keys { .. } => "study_key k",
             Driver::Studies(_) => "study s NOT INDEXED",
         });
     }
@@ -162,14 +216,14 @@ impl Driver {
         let (custodian, moment) =
             if self.by_key() { ("k.custodian", "k.moment") } else { ("s.custodian", "s.moment") };
         match self {
-            Driver::Keys { glob, .. } => {
-                sql.push(" AND k.value GLOB ").text(glob);
+            Driver::Keys { pattern, .. } => {
+                sql.push(" AND k.value GLOB ").text(&glob_pattern(pattern));
                 moments.bounds(sql, moment);
             }
-            Driver::Studies(_) => moments.bounds(sql, moment),
+            Driver::Studies(_) | Driver::Any(..) => moments.bounds(sql, moment),
             Driver::Newest | Driver::Holdings(_) | Driver::Held(_) | Driver::Key(..) => {}
         }
-        moments.rest(sql, moment);
+        moments.rest(sql, moment, "s.zone");
         sql.push(" AND ");
         scoped.condition(sql, custodian);
     }
@@ -193,6 +247,9 @@ impl Driver {
                 sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value = ").text(value);
                 moments.bounds(sql, "k.moment");
             }
+            Driver::Any(kind, values) => {
+                sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value IN ").texts(values);
+            }
             Driver::Keys { kind, from, before, .. } => {
                 sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value >= ").text(from);
                 if let Some(before) = before {
@@ -207,7 +264,16 @@ impl Driver {
 
     /// Whether the walk is along keys rather than studies.
     pub(super) fn by_key(&self) -> bool {
-        matches!(self, Driver::Key(..) | Driver::Keys { .. })
+        matches!(self, Driver::Key(..) | Driver::Any(..) | Driver::Keys { .. })
+    }
+
+    /// Whether a study may come up more than once.
+    pub(super) fn repeats(&self) -> bool {
+        match self {
+            Driver::Any(kind, values) => kind.has_several() && values.len() > 1,
+            Driver::Keys { kind, .. } => kind.has_several(),
+            _ => false,
+        }
     }
 
     /// Drivers whose walks are in order and together are this one's.
@@ -222,27 +288,33 @@ impl Driver {
 }
 
 /// What the filters, and the path above them, offer to walk from.
-fn candidates(search: &Search) -> Vec<Candidate> {
+fn candidates(conn: &Connection, search: &Search) -> Result<Vec<Candidate>, IndexError> {
     let certain = |studies: Sql| Candidate {
         plan: Plan { driver: Driver::Studies(studies), answers: None },
         certain: true,
     };
     if let Some(study) = &search.study {
-        return vec![certain(by_uid("SELECT id FROM study WHERE ", &Rule::UidList(vec![study.uid()])))];
+        return Ok(vec![certain(by_uid("SELECT id FROM study WHERE ", &Rule::UidList(vec![study.uid()])))]);
     }
     if let Some(series) = &search.series {
-        return vec![certain(by_uid("SELECT study FROM series WHERE ", &Rule::UidList(vec![series.uid()])))];
+        let rule = Rule::UidList(vec![series.uid()]);
+        return Ok(vec![certain(by_uid("SELECT study FROM series WHERE ", &rule))]);
     }
-    search
-        .filters
-        .iter()
-        .enumerate()
-        .filter(|(_, (_, rule))| !filter::is_universal(rule))
-        .filter_map(|(position, (attribute, rule))| candidate(position, *attribute, rule))
-        .collect()
+    let mut found = Vec::new();
+    for (position, (attribute, rule)) in search.filters.iter().enumerate() {
+        if filter::is_universal(rule) {
+            continue;
+        }
+        match Kind::of(*attribute) {
+            Some(kind) if kind.words().is_some() => found.extend(by_name(conn, position, kind, rule)?),
+            Some(kind) => found.extend(by_key(position, *attribute, kind, rule)),
+            None => found.extend(by_series_or_instance(search, *attribute, rule)),
+        }
+    }
+    Ok(found)
 }
 
-fn candidate(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candidate> {
+fn by_series_or_instance(search: &Search, attribute: Attribute, rule: &Rule) -> Option<Candidate> {
     let studies = |sql: Sql, certain: bool| {
         Some(Candidate { plan: Plan { driver: Driver::Studies(sql), answers: None }, certain })
     };
@@ -266,7 +338,9 @@ fn candidate(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candi
         }
         Attribute::ScheduledProcedureStepId => studies(by_request("step", rule)?, false),
         Attribute::RequestedProcedureId => studies(by_request("requested", rule)?, false),
-        Attribute::PerformedProcedureStepStartDate if matches!(rule, Rule::Exact(_) | Rule::Range { .. }) => {
+        Attribute::PerformedProcedureStepStartDate
+            if search.zone.is_none() && matches!(rule, Rule::Exact(_) | Rule::Range { .. }) =>
+        {
             let mut sql = Sql::new(
                 "SELECT study FROM series INDEXED BY series_performed
                  WHERE visible = 1 AND performed_date <> '' AND ",
@@ -274,7 +348,7 @@ fn candidate(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candi
             filter::text(&mut sql, "performed_date", rule);
             studies(sql, false)
         }
-        _ => by_key(position, attribute, rule),
+        _ => None,
     }
 }
 
@@ -291,6 +365,9 @@ fn by_request(column: &str, rule: &Rule) -> Option<Sql> {
     sql.push(&column).push(" <> '' AND ");
     match rule {
         Rule::Exact(value) if !value.is_empty() => filter::text(&mut sql, &column, rule),
+        Rule::AnyOf(rules) => {
+            sql.push(&column).push(" IN ").texts(&values(rules, |value| Some(value.to_owned()))?);
+        }
         Rule::Wildcard(pattern) => {
             let (from, before) = prefix(pattern)?;
             sql.push(&column).push(" >= ").text(&from);
@@ -303,43 +380,106 @@ fn by_request(column: &str, rule: &Rule) -> Option<Sql> {
     Some(sql)
 }
 
-fn by_key(position: usize, attribute: Attribute, rule: &Rule) -> Option<Candidate> {
-    let kind = Kind::of(attribute)?;
-    let name = matches!(kind, Kind::PatientName | Kind::Referring);
-    let rule = if name { filter::folded(rule) } else { rule.clone() };
-    // A rule for several groups of a name is only answered by the study's row. Where it begins is known, though.
-    let (driver, whole) = match rule {
-        Rule::Exact(value) if name && value.contains('=') => {
-            let group = value.split('=').find(|group| !group.is_empty())?;
-            (Driver::Key(kind, group.to_owned()), false)
+/// The values that rules ask for, when each asks for one; empty ones are none.
+fn values(rules: &[Rule], read: impl Fn(&str) -> Option<String>) -> Option<Vec<String>> {
+    let value = |rule: &Rule| match rule {
+        Rule::Exact(value) => read(value).filter(|value| !value.is_empty()),
+        _ => None,
+    };
+    rules.iter().map(value).collect()
+}
+
+fn by_key(position: usize, attribute: Attribute, kind: Kind, rule: &Rule) -> Option<Candidate> {
+    let driver = match rule {
+        Rule::Exact(value) if !value.is_empty() => Driver::Key(kind, value.clone()),
+        // A series without a modality may stand beside one that has it.
+        Rule::Empty if attribute != Attribute::Modality && kind != Kind::OtherId => {
+            Driver::Key(kind, String::new())
         }
-        Rule::Exact(value) if !value.is_empty() => (Driver::Key(kind, value), true),
-        Rule::Wildcard(pattern) if name && pattern.contains('=') => return None,
-        Rule::Wildcard(pattern) if pattern.len() > filter::PATTERN => return None,
-        Rule::Wildcard(pattern) => {
-            let (from, before) = prefix(&pattern).unwrap_or_default();
-            (Driver::Keys { kind, from, before, glob: glob_pattern(&pattern) }, true)
+        Rule::AnyOf(rules) => {
+            let takes_empty = attribute != Attribute::Modality && kind != Kind::OtherId;
+            let value = |rule: &Rule| match rule {
+                Rule::Empty if takes_empty => Some(String::new()),
+                Rule::Exact(value) if !value.is_empty() => Some(value.clone()),
+                _ => None,
+            };
+            Driver::Any(kind, rules.iter().map(value).collect::<Option<_>>()?)
+        }
+        Rule::Wildcard(pattern) if pattern.len() <= filter::PATTERN => {
+            let (from, before) = prefix(pattern).unwrap_or_default();
+            Driver::Keys { kind, from, before, pattern: pattern.clone() }
         }
         _ => return None,
     };
-    let answers = (whole && attribute != Attribute::Modality).then_some(position);
+    let answers = (attribute != Attribute::Modality).then_some(position);
     Some(Candidate { plan: Plan { driver, answers }, certain: false })
+}
+
+/// From a name: its whole text where that is known, else its words.
+fn by_name(
+    conn: &Connection,
+    position: usize,
+    kind: Kind,
+    rule: &Rule,
+) -> Result<Vec<Candidate>, IndexError> {
+    let one = |driver: Driver, whole: bool| {
+        vec![Candidate { plan: Plan { driver, answers: whole.then_some(position) }, certain: false }]
+    };
+    let words = kind.words().unwrap_or(kind);
+    let found = match filter::folded(rule) {
+        // A rule for several groups of a name is only answered by the study's row. Where it begins is known, though.
+        Rule::Exact(value) if value.contains('=') => {
+            let group = value.split('=').find(|group| !group.is_empty());
+            group.map_or(Vec::new(), |group| one(Driver::Key(kind, group.to_owned()), false))
+        }
+        Rule::Exact(value) => one(Driver::Key(kind, value), true),
+        Rule::Empty => one(Driver::Key(kind, String::new()), true),
+        Rule::AnyOf(rules) => {
+            let plain = |name: &str| Some(person_name::key(name)).filter(|key| !key.contains('='));
+            values(&rules, plain).map_or(Vec::new(), |values| one(Driver::Any(kind, values), true))
+        }
+        Rule::Wildcard(pattern) if pattern.contains('=') || pattern.len() > filter::PATTERN => Vec::new(),
+        Rule::Wildcard(pattern) => match prefix(&pattern) {
+            Some((from, before)) => one(Driver::Keys { kind, from, before, pattern }, true),
+            None => {
+                let part = person_name::literal_part(&pattern);
+                let held = part.map(|part| word::containing(conn, &part)).transpose()?.flatten();
+                held.map_or(Vec::new(), |held| one(Driver::Any(words, held), false))
+            }
+        },
+        Rule::Fuzzy(key) => {
+            let mut each = Vec::new();
+            for wanted in Fuzzy::of(&key).words() {
+                if let Some(held) = word::fitting(conn, wanted)? {
+                    each.extend(one(Driver::Any(words, held), false));
+                }
+            }
+            each
+        }
+        Rule::Universal | Rule::UidList(_) | Rule::Range { .. } => Vec::new(),
+    };
+    Ok(found)
 }
 
 /// The texts that begin as the pattern does: from the first on, and before the second, if there is an end. `None` when
 /// the pattern begins with a wildcard.
 fn prefix(pattern: &str) -> Option<(String, Option<String>)> {
     let literal = pattern.split(['*', '?']).next().filter(|literal| !literal.is_empty())?;
-    let mut letters: Vec<char> = literal.chars().collect();
+    Some((literal.to_owned(), behind_prefix(literal)))
+}
+
+/// The first text behind all that begin so, if there is one.
+pub(super) fn behind_prefix(begin: &str) -> Option<String> {
+    let mut letters: Vec<char> = begin.chars().collect();
     while let Some(last) = letters.pop() {
         // UTF-8 orders as code points do; the surrogates between are no characters.
         let next = char::from_u32(u32::from(last) + 1).or((last == '\u{D7FF}').then_some('\u{E000}'));
         if let Some(next) = next {
             letters.push(next);
-            return Some((literal.to_owned(), Some(letters.into_iter().collect())));
+            return Some(letters.into_iter().collect());
         }
     }
-    Some((literal.to_owned(), None))
+    None
 }
 
 #[cfg(test)]

@@ -6,12 +6,19 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::Config;
+use super::{Config, function, upgrade};
 use crate::IndexError;
 
-/// Each brings the schema from its position to the next; what is released never changes.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_removals.sql")];
+/// What brings the schema from its position to the next: statements, then what they cannot say. What is released never
+/// changes.
+const MIGRATIONS: &[(&str, Fill)] = &[
+    (include_str!("../../migrations/0001_first.sql"), |_| Ok(())),
+    (include_str!("../../migrations/0002_removals.sql"), |_| Ok(())),
+    (include_str!("../../migrations/0003_search.sql"), upgrade::to_schema_3),
+];
+
+/// Fills new columns and tables from the rows that are there.
+type Fill = fn(&Connection) -> Result<(), IndexError>;
 
 /// "OVRD": tells our files from other SQLite databases (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x4F56_5244;
@@ -68,7 +75,7 @@ fn common(conn: &Connection, cache_kib: u32, statements: usize) -> Result<(), In
     // Else every new value of a parameter makes the engine plan the statement anew: ten times the cost of a look-up.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.set_prepared_statement_cache_capacity(statements);
-    Ok(())
+    function::register(conn)
 }
 
 /// The file's schema version, when this program may open it.
@@ -87,9 +94,10 @@ fn version(conn: &Connection) -> Result<usize, IndexError> {
 }
 
 fn migrate(conn: &mut Connection, from: usize) -> Result<(), IndexError> {
-    for (position, script) in MIGRATIONS.iter().enumerate().skip(from) {
+    for (position, (script, fill)) in MIGRATIONS.iter().enumerate().skip(from) {
         let migration = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         migration.execute_batch(script)?;
+        fill(&migration)?;
         migration.pragma_update(None, "application_id", APPLICATION)?;
         migration.pragma_update(None, "user_version", position as i64 + 1)?;
         migration.commit()?;

@@ -1,17 +1,26 @@
 //! Searching: first the numbers of what matches, in order, out of indexes; then what the page's hits hold.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use access::{CustodianId, Scope};
 use rusqlite::{Connection, Row};
 
 use super::error::corrupt;
-use super::filter::{self, Moments};
+use super::filter;
+use super::key::Kind;
 use super::plan::{Driver, Plan, plan};
 use super::scope::Scoped;
 use super::sql::Sql;
-use crate::{Hit, Hits, IndexError, InstanceHit, Level, Search, SeriesHit, StudyHit};
+use super::when::Moments;
+use crate::{Documents, Hit, Hits, IndexError, InstanceHit, Judge, Level, Search, SeriesHit, StudyHit};
 
 /// Matches counted beyond a page.
 const BEYOND: u32 = 1_000;
+
+/// Rows that are merged in memory at most: some 3 MiB.
+const MERGED: u64 = 50_000;
 
 /// Finds what matches within the scope.
 pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Result<Hits, IndexError> {
@@ -19,10 +28,11 @@ pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Resul
     if scoped.is_nothing() {
         return Ok(Hits::default());
     }
-    let moments = Moments::of(search);
+    let zones = zones(conn, search)?;
+    let moments = Moments::of(search, &zones);
     let plan = plan(conn, &scoped, search, &moments)?;
-    let ids = ids(&plan, &scoped, search, &moments);
-    let mut found = ids.rows(conn, |row| Ids::read(row, search.level))?;
+    let asked = Asked { plan: &plan, scoped: &scoped, search, moments: &moments, zones: &zones };
+    let mut found = asked.find(conn)?;
     let page = search.limit as usize;
     let remaining = found.len().saturating_sub(page).try_into().unwrap_or(BEYOND);
     found.truncate(page);
@@ -31,26 +41,123 @@ pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Resul
     Ok(Hits { hits, remaining })
 }
 
-/// The statement that gives the numbers of the page and of what is counted beyond it.
-pub(super) fn ids(plan: &Plan, scoped: &Scoped, search: &Search, moments: &Moments) -> Sql {
-    let mut sql = Sql::new("");
-    for (position, driver) in plan.driver.apart().iter().enumerate() {
-        if position > 0 {
-            sql.push(" UNION ALL ");
-        }
-        walk(&mut sql, driver, plan, scoped, search, moments);
+/// The zones that occur, when they matter.
+pub(super) fn zones(conn: &Connection, search: &Search) -> Result<Vec<i64>, IndexError> {
+    match search.zone {
+        None => Ok(Vec::new()),
+        Some(_) => Sql::new("SELECT minutes FROM zone").rows(conn, |row| Ok(row.get(0)?)),
     }
-    sql.push(match search.level {
+}
+
+/// A search, and all that was found out about how to answer it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub plan: &'a Plan,
+    pub scoped: &'a Scoped,
+    pub search: &'a Search,
+    pub moments: &'a Moments,
+    pub zones: &'a [i64],
+}
+
+impl Asked<'_> {
+    /// The numbers of the page and of what is counted beyond it.
+    pub(super) fn find(&self, conn: &Connection) -> Result<Vec<Ids>, IndexError> {
+        let wanted = self.search.offset.saturating_add(u64::from(self.search.limit) + u64::from(BEYOND));
+        if let Driver::Any(kind, values) = &self.plan.driver
+            && wanted <= MERGED
+        {
+            return self.merge(conn, *kind, values, wanted as usize);
+        }
+        let mut skip = self.search.offset;
+        let most = self.search.limit as usize + BEYOND as usize;
+        let mut bench = Bench::new(conn, self.search);
+        let mut found = Vec::new();
+        self.ids().each(conn, |row| {
+            let ids = Ids::read(row, self.search.level)?;
+            if !bench.passes(&ids)? {
+                return Ok(ControlFlow::Continue(()));
+            }
+            if self.search.judge.is_some() && skip > 0 {
+                skip -= 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            found.push(ids);
+            Ok(if found.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(found)
+    }
+
+    /// The newest of several keys: of each only what is newer than the last that is wanted so far.
+    fn merge(
+        &self,
+        conn: &Connection,
+        kind: Kind,
+        values: &[String],
+        wanted: usize,
+    ) -> Result<Vec<Ids>, IndexError> {
+        let mut bench = Bench::new(conn, self.search);
+        let mut newest: BTreeSet<Ids> = BTreeSet::new();
+        for value in values {
+            let bound = match newest.last() {
+                Some(last) if newest.len() >= wanted => last.moment,
+                _ => i64::MIN,
+            };
+            let mut sql = Sql::new("");
+            walk(&mut sql, &Driver::Key(kind, value.clone()), self);
+            sql.push(" AND k.moment >= ").bind(bound);
+            order(&mut sql, self.search.level);
+            if self.search.judge.is_none() {
+                sql.push(" LIMIT ").bind(wanted as i64);
+            }
+            let mut taken = 0;
+            sql.each(conn, |row| {
+                let ids = Ids::read(row, self.search.level)?;
+                if newest.len() >= wanted && newest.last().is_some_and(|last| ids > *last) {
+                    return Ok(ControlFlow::Break(()));
+                }
+                if bench.passes(&ids)? {
+                    newest.insert(ids);
+                    taken += 1;
+                    if newest.len() > wanted {
+                        newest.pop_last();
+                    }
+                }
+                Ok(if taken >= wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            })?;
+        }
+        Ok(newest.into_iter().skip(self.search.offset as usize).collect())
+    }
+
+    /// The statement that gives the numbers of the page and of what is counted beyond it; with a judge, of all that
+    /// must be judged.
+    pub(super) fn ids(&self) -> Sql {
+        let mut sql = Sql::new("");
+        for (position, driver) in self.plan.driver.apart().iter().enumerate() {
+            if position > 0 {
+                sql.push(" UNION ALL ");
+            }
+            walk(&mut sql, driver, self);
+        }
+        order(&mut sql, self.search.level);
+        if self.search.judge.is_none() {
+            let most = i64::from(self.search.limit) + i64::from(BEYOND);
+            sql.push(" LIMIT ").bind(most).push(" OFFSET ");
+            sql.bind(i64::try_from(self.search.offset).unwrap_or(i64::MAX));
+        }
+        sql
+    }
+}
+
+fn order(sql: &mut Sql, level: Level) {
+    sql.push(match level {
         Level::Study => " ORDER BY 1 DESC, 2 DESC",
         Level::Series => " ORDER BY 1 DESC, 2 DESC, 3, 4",
         Level::Instance => " ORDER BY 1 DESC, 2 DESC, 3, 4, 5, 6",
     });
-    let most = i64::from(search.limit) + i64::from(BEYOND);
-    sql.push(" LIMIT ").bind(most).push(" OFFSET ").bind(i64::try_from(search.offset).unwrap_or(i64::MAX));
-    sql
 }
 
-fn walk(sql: &mut Sql, driver: &Driver, plan: &Plan, scoped: &Scoped, search: &Search, moments: &Moments) {
+fn walk(sql: &mut Sql, driver: &Driver, asked: &Asked<'_>) {
+    let Asked { plan, scoped, search, moments, zones } = *asked;
     // What must match of the study itself, beside what the walk answers.
     let mut of_study = Sql::new("");
     if driver.by_key()
@@ -69,15 +176,17 @@ fn walk(sql: &mut Sql, driver: &Driver, plan: &Plan, scoped: &Scoped, search: &S
         }
     }
     let (moment, study) = if driver.by_key() { ("k.moment", "k.study") } else { ("s.moment", "s.id") };
-    let several = matches!(driver, Driver::Keys { kind, .. } if kind.has_several());
-    sql.push(if several { "SELECT DISTINCT " } else { "SELECT " }).push(moment).push(", ").push(study);
+    sql.push(if driver.repeats() { "SELECT DISTINCT " } else { "SELECT " })
+        .push(moment)
+        .push(", ")
+        .push(study);
     sql.push(match search.level {
         Level::Study => " FROM ",
         Level::Series => ", e.rank, e.id FROM ",
         Level::Instance => ", e.rank, e.id, i.rank, i.id FROM ",
     });
     driver.source(sql);
-    if driver.by_key() && !of_study.is_empty() {
+    if driver.by_key() && (!of_study.is_empty() || moments.by_zone()) {
         sql.push(" CROSS JOIN study s ON s.id = k.study");
     }
     if search.level >= Level::Series {
@@ -92,16 +201,17 @@ fn walk(sql: &mut Sql, driver: &Driver, plan: &Plan, scoped: &Scoped, search: &S
     sql.push(" WHERE ");
     driver.condition(sql, scoped, moments);
     sql.append(&of_study);
-    below_study(sql, search, study);
+    below_study(sql, search, zones, study);
 }
 
 /// What must match of series and instances: of those that are returned, or of any within the ones returned.
-fn below_study(sql: &mut Sql, search: &Search, study: &str) {
+fn below_study(sql: &mut Sql, search: &Search, zones: &[i64], study: &str) {
     let (mut of_series, mut of_instance) = (Sql::new(""), Sql::new(""));
     if let Some(series) = &search.series {
         of_series.push(" AND e.uid = ").text(series.as_str());
     }
     filter::requests(&mut of_series, &search.filters);
+    filter::performed(&mut of_series, search, zones);
     for (attribute, rule) in search.filters.iter().filter(|(_, rule)| !filter::is_universal(rule)) {
         let (to, condition): (&mut Sql, fn(&mut Sql, _, _)) = match attribute.level() {
             Level::Study => continue,
@@ -135,20 +245,88 @@ fn names_instances(search: &Search) -> bool {
     })
 }
 
-/// The numbers of one match.
-struct Ids {
-    study: i64,
+/// The numbers of one match; they order as matches do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ids {
+    pub moment: i64,
+    pub study: i64,
+    rank: i64,
     series: Option<i64>,
+    rank_in_series: i64,
     instance: Option<i64>,
 }
 
 impl Ids {
     fn read(row: &Row<'_>, level: Level) -> Result<Self, IndexError> {
+        let deep = level >= Level::Series;
+        let deepest = level == Level::Instance;
         Ok(Self {
+            moment: row.get(0)?,
             study: row.get(1)?,
-            series: if level >= Level::Series { row.get(3)? } else { None },
-            instance: if level == Level::Instance { row.get(5)? } else { None },
+            rank: if deep { row.get(2)? } else { 0 },
+            series: if deep { row.get(3)? } else { None },
+            rank_in_series: if deepest { row.get(4)? } else { 0 },
+            instance: if deepest { row.get(5)? } else { None },
         })
+    }
+}
+
+impl Ord for Ids {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let newest = |ids: &Self| (Reverse(ids.moment), Reverse(ids.study));
+        let within = |ids: &Self| (ids.rank, ids.series, ids.rank_in_series, ids.instance);
+        newest(self).cmp(&newest(other)).then_with(|| within(self).cmp(&within(other)))
+    }
+}
+
+impl PartialOrd for Ids {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Where a search's judge sits: it reads the documents that the judge wants, each study and series once.
+struct Bench<'a> {
+    conn: &'a Connection,
+    judge: Option<&'a Judge>,
+    documents: Documents,
+    study: Option<i64>,
+    series: Option<i64>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(conn: &'a Connection, search: &'a Search) -> Self {
+        let judge = search.judge.as_ref();
+        Self { conn, judge, documents: Documents::default(), study: None, series: None }
+    }
+
+    fn passes(&mut self, ids: &Ids) -> Result<bool, IndexError> {
+        let Some(judge) = self.judge else {
+            return Ok(true);
+        };
+        if judge.reads.study && self.study != Some(ids.study) {
+            self.documents.study =
+                self.read("SELECT attributes FROM study_answer WHERE study = ?1", ids.study)?;
+            self.study = Some(ids.study);
+        }
+        if let Some(series) = ids.series.filter(|_| judge.reads.series && self.series != ids.series) {
+            self.documents.series =
+                self.read("SELECT attributes FROM series_answer WHERE series = ?1", series)?;
+            self.series = ids.series;
+        }
+        if let Some(instance) = ids.instance.filter(|_| judge.reads.instance) {
+            self.documents.instance =
+                self.read("SELECT attributes FROM document WHERE instance = ?1", instance)?;
+        }
+        if let Some(instance) = ids.instance.filter(|_| judge.reads.metadata) {
+            self.documents.metadata =
+                self.read("SELECT metadata FROM document WHERE instance = ?1", instance)?;
+        }
+        Ok((judge.passes)(&self.documents))
+    }
+
+    fn read(&self, query: &str, id: i64) -> Result<Vec<u8>, IndexError> {
+        Ok(self.conn.prepare_cached(query)?.query_row([id], |row| row.get(0))?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Building one statement: its text, and the values bound to it. No value ever becomes text.
 
+use std::ops::ControlFlow;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
@@ -64,6 +66,22 @@ impl Sql {
         self.push("(SELECT value FROM json_each(").bind(json).push("))")
     }
 
+    /// Adds a list of any texts to stand behind `IN`.
+    pub(super) fn texts(&mut self, items: &[String]) -> &mut Self {
+        let escaped = items.iter().map(|item| {
+            let mut json = String::with_capacity(item.len());
+            for letter in item.chars() {
+                match letter {
+                    '"' | '\\' => json.extend(['\\', letter]),
+                    '\0'..='\u{1F}' => json.push_str(&format!("\\u{:04x}", u32::from(letter))),
+                    _ => json.push(letter),
+                }
+            }
+            json
+        });
+        self.list(escaped, "\"")
+    }
+
     /// Whether nothing was added yet.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
@@ -97,6 +115,22 @@ impl Sql {
             }
         }
         Ok(found)
+    }
+
+    /// Gives every row to `take` until that says to stop.
+    pub(super) fn each(
+        &self,
+        conn: &Connection,
+        mut take: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>, IndexError>,
+    ) -> Result<(), IndexError> {
+        let mut statement = conn.prepare_cached(&self.text)?;
+        let mut rows = statement.query(params_from_iter(self.values.iter()))?;
+        while let Some(row) = rows.next()? {
+            if take(row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The first row, if any.

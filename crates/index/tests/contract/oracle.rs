@@ -46,6 +46,9 @@ fn row(dice: &mut Dice, n: usize) -> NewInstance {
         new.study.patient_name_folded = dice.pick(NAMES).into();
         new.study.referring_folded = dice.pick(NAMES).into();
         new.study.accession = dice.pick(WORDS).into();
+        new.study.sex = dice.pick(WORDS).into();
+        new.study.issuer = dice.pick(WORDS).into();
+        new.study.other_ids = (0..dice.throw(3)).map(|_| dice.pick(&WORDS[1..]).into()).collect();
         new.study.patient_id = dice.pick(WORDS).into();
         new.study.study_id = dice.pick(WORDS).into();
         new.study.description = dice.pick(WORDS).into();
@@ -71,6 +74,9 @@ fn filter(dice: &mut Dice) -> (Attribute, Rule) {
         ReferringPhysicianName,
         PatientName,
         PatientId,
+        PatientSex,
+        IssuerOfPatientId,
+        OtherPatientId,
         PatientBirthDate,
         StudyId,
         StudyDescription,
@@ -128,7 +134,41 @@ fn filter(dice: &mut Dice) -> (Attribute, Rule) {
         SopInstanceUid => dice.pick(&["1.3.6.12", "1.3.6.13,1.4.8.16"]),
         _ => dice.pick(&words),
     };
-    (attribute, parse(vr(attribute), text).unwrap())
+    let rule = parse(vr(attribute), text).unwrap();
+    if attribute == PatientName || attribute == ReferringPhysicianName {
+        let name = dice.pick(&[
+            "jon smyth",
+            "smi",
+            "anna",
+            "yamada",
+            "山田",
+            "太郎 yamada",
+            "мюллер",
+            "j",
+            "x",
+            "?mith",
+        ]);
+        if dice.throw(3) == 0 {
+            return (attribute, Rule::Fuzzy(name.into()));
+        }
+    }
+    (attribute, rule)
+}
+
+/// One filter, or several of an attribute of which any may match.
+fn filters(dice: &mut Dice) -> (Attribute, Rule) {
+    let (attribute, first) = filter(dice);
+    if dice.throw(4) > 0 || matches!(first, Rule::UidList(_) | Rule::Universal) {
+        return (attribute, first);
+    }
+    let mut rules = vec![first];
+    while rules.len() < 2 + dice.throw(2) {
+        let (other, rule) = filter(dice);
+        if other == attribute && rule != Rule::Universal {
+            rules.push(rule);
+        }
+    }
+    (attribute, Rule::AnyOf(rules))
 }
 
 /// The rows that a search should find, at its level and in its order.
@@ -200,22 +240,27 @@ fn of_level(search: &Search, level: Level) -> impl Iterator<Item = &(Attribute, 
 
 /// Study Date and Time, as one interval when both are ranges.
 fn interval(row: &NewInstance, search: &Search) -> bool {
+    pair(search, (StudyDate, &row.study.date), (StudyTime, &row.study.time))
+}
+
+/// A date and its time.
+fn pair(search: &Search, date: (Attribute, &String), time: (Attribute, &String)) -> bool {
+    let ((date_of, date), (time_of, time)) = (date, time);
     let rules = |wanted| {
         search.filters.iter().filter(move |(attribute, _)| *attribute == wanted).map(|(_, rule)| rule)
     };
-    let (date, time) = (&row.study.date, &row.study.time);
     if let (Some(Rule::Range { from: d1, to: d2 }), Some(Rule::Range { from: t1, to: t2 })) =
-        (rules(StudyDate).next(), rules(StudyTime).next())
-        && rules(StudyDate).chain(rules(StudyTime)).count() == 2
+        (rules(date_of).next(), rules(time_of).next())
+        && rules(date_of).chain(rules(time_of)).count() == 2
         && search.combined_datetime
     {
-        let within_days = matches(&Rule::Range { from: d1.clone(), to: d2.clone() }, vr(StudyDate), date);
+        let within_days = matches(&Rule::Range { from: d1.clone(), to: d2.clone() }, vr(date_of), date);
         let after = d1.as_ref() != Some(date) || t1.as_ref().is_none_or(|t1| !time.is_empty() && t1 <= time);
         let before = d2.as_ref() != Some(date) || t2.as_ref().is_none_or(|t2| !time.is_empty() && time <= t2);
         return within_days && after && before;
     }
-    rules(StudyDate).all(|rule| matches(rule, vr(StudyDate), date))
-        && rules(StudyTime).all(|rule| matches(rule, vr(StudyTime), time))
+    rules(date_of).all(|rule| matches(rule, vr(date_of), date))
+        && rules(time_of).all(|rule| matches(rule, vr(time_of), time))
 }
 
 fn of_study(rows: &Study, attribute: Attribute, rule: &Rule) -> bool {
@@ -236,6 +281,11 @@ fn of_study(rows: &Study, attribute: Attribute, rule: &Rule) -> bool {
         StudyId => &study.study_id,
         StudyDescription => &study.description,
         StudyInstanceUid => return matches(rule, vr(attribute), study.uid.as_str()),
+        PatientSex => &study.sex,
+        IssuerOfPatientId => &study.issuer,
+        OtherPatientId => {
+            return matches_any(rule, vr(attribute), study.other_ids.iter().map(String::as_str));
+        }
         other => panic!("{other:?}"),
     };
     matches(rule, vr(attribute), value)
@@ -253,7 +303,7 @@ fn of_series(row: &NewInstance, search: &Search) -> bool {
             matches(rule, vr(*attribute), value)
         })
     };
-    let absent = series.requests.is_empty() && requests.iter().all(|(_, rule)| *rule == Rule::Empty);
+    let absent = series.requests.is_empty() && requests.iter().all(|(_, rule)| takes_empty(rule));
     let number = series.number.map(|n| n.to_string()).unwrap_or_default();
     (requests.is_empty() || absent || series.requests.iter().any(in_item))
         && of_level(search, Level::Series).all(|(attribute, rule)| {
@@ -262,13 +312,19 @@ fn of_series(row: &NewInstance, search: &Search) -> bool {
                 Modality => &series.modality,
                 SeriesNumber => &number,
                 BodyPartExamined => &series.body_part,
-                PerformedProcedureStepStartDate => &series.performed_date,
-                PerformedProcedureStepStartTime => &series.performed_time,
+                PerformedProcedureStepStartDate | PerformedProcedureStepStartTime => {
+                    let date = (PerformedProcedureStepStartDate, &series.performed_date);
+                    return pair(search, date, (PerformedProcedureStepStartTime, &series.performed_time));
+                }
                 SeriesInstanceUid => return matches(rule, vr(*attribute), series.uid.as_str()),
                 other => panic!("{other:?}"),
             };
             matches(rule, vr(*attribute), value)
         })
+}
+
+fn takes_empty(rule: &Rule) -> bool {
+    matches!(rule, Rule::AnyOf(rules) if rules.contains(&Rule::Empty)) || *rule == Rule::Empty
 }
 
 fn of_instance(row: &NewInstance, attribute: Attribute, rule: &Rule) -> bool {
@@ -291,9 +347,9 @@ pub async fn random_searches_find_what_matching_says(engine: &mut dyn Engine) {
     }
     let oracle = Oracle { rows: &rows };
     let mut found = 0;
-    for n in 0..1_500 {
+    for n in 0..4_000 {
         let mut wanted = search([Level::Study, Level::Series, Level::Instance][n % 3]);
-        wanted.filters = (0..dice.throw(4)).map(|_| filter(&mut dice)).collect();
+        wanted.filters = (0..dice.throw(4)).map(|_| filters(&mut dice)).collect();
         wanted.combined_datetime = dice.throw(2) == 0;
         wanted.limit = 2_000;
         let custodians = [&["a", "b", "local"][..], &["a"], &["local", "b"]][dice.throw(3)];

@@ -27,6 +27,8 @@ pub fn new(study: &str, series: &str, instance: &str) -> NewInstance {
             study_id: String::new(),
             description: String::new(),
             institution: String::new(),
+            zone: None,
+            other_ids: Vec::new(),
             attributes: format!("study of {instance}").into_bytes(),
         },
         series: NewSeries {
@@ -136,16 +138,7 @@ pub fn target(path: &str) -> Target {
 
 /// A search of everything at this level.
 pub fn search(level: Level) -> Search {
-    Search {
-        level,
-        study: None,
-        series: None,
-        filters: Vec::new(),
-        combined_datetime: true,
-        limit: 100,
-        offset: 0,
-        with_metadata: false,
-    }
+    Search::of(level)
 }
 
 /// A filter as it is written in a query.
@@ -161,7 +154,8 @@ pub fn vr(attribute: Attribute) -> VR {
         AccessionNumber | StudyId | ScheduledProcedureStepId | RequestedProcedureId => VR::SH,
         ModalitiesInStudy | PatientSex | Modality | BodyPartExamined => VR::CS,
         ReferringPhysicianName | PatientName => VR::PN,
-        PatientId | IssuerOfPatientId | StudyDescription | InstitutionName | SeriesDescription => VR::LO,
+        PatientId | IssuerOfPatientId | OtherPatientId | StudyDescription | InstitutionName
+        | SeriesDescription => VR::LO,
         StudyInstanceUid | SeriesInstanceUid | SopClassUid | SopInstanceUid => VR::UI,
         SeriesNumber | InstanceNumber => VR::IS,
     }

@@ -2,9 +2,9 @@
 
 use dicom_core::VR;
 
-use super::{Rule, matches_wildcard};
+use super::{Fuzzy, Rule, matches_wildcard};
 use crate::person_name::{Groups, key};
-use crate::value::{date, date_time_span, decimal_text, time};
+use crate::value::{date, date_time_span_in, decimal_text, time};
 
 /// Whether one value, decoded, is what the rule asks for. An empty text stands for an absent or empty value.
 ///
@@ -12,6 +12,11 @@ use crate::value::{date, date_time_span, decimal_text, time};
 /// that); a PN rule without `=` may match any of the groups. Numbers are compared as numbers. A stored DA, TM or DT
 /// counts as the first instant that it may mean; one that is none matches only universally.
 pub fn matches(rule: &Rule, vr: VR, value: &str) -> bool {
+    matches_in(rule, vr, value, 0)
+}
+
+/// The same; a DT without an offset of its own is so many minutes east of UTC.
+pub fn matches_in(rule: &Rule, vr: VR, value: &str, zone: i64) -> bool {
     let value = match vr {
         VR::LT | VR::ST | VR::UC | VR::UR | VR::UT => value.trim_end_matches([' ', '\0']),
         _ => value.trim_end_matches([' ', '\0']).trim_start_matches(' '),
@@ -19,14 +24,16 @@ pub fn matches(rule: &Rule, vr: VR, value: &str) -> bool {
     match rule {
         Rule::Universal => true,
         Rule::Empty => value.is_empty(),
-        Rule::Exact(wanted) => same(vr, wanted, value),
+        Rule::Exact(wanted) => same(vr, wanted, value, zone),
         Rule::Wildcard(pattern) if vr == VR::PN => {
             let pattern = key(pattern);
             names(&pattern, value).any(|name| matches_wildcard(&pattern, &name))
         }
         Rule::Wildcard(pattern) => matches_wildcard(pattern, value),
+        Rule::Fuzzy(text) => vr == VR::PN && Fuzzy::of(text).matches(value),
+        Rule::AnyOf(rules) => rules.iter().any(|rule| matches_in(rule, vr, value, zone)),
         Rule::UidList(uids) => uids.iter().any(|uid| uid.as_str() == value),
-        Rule::Range { from, to } => moment(vr, value).is_some_and(|moment| {
+        Rule::Range { from, to } => moment(vr, value, zone).is_some_and(|moment| {
             from.as_ref().is_none_or(|from| *from <= moment) && to.as_ref().is_none_or(|to| moment <= *to)
         }),
     }
@@ -41,13 +48,13 @@ pub fn matches_any<'a>(rule: &Rule, vr: VR, values: impl IntoIterator<Item = &'a
     values.any(|value| matches(rule, vr, value))
 }
 
-fn same(vr: VR, wanted: &str, value: &str) -> bool {
+fn same(vr: VR, wanted: &str, value: &str, zone: i64) -> bool {
     match vr {
         VR::PN => {
             let wanted = key(wanted);
             names(&wanted, value).any(|name| name == wanted)
         }
-        VR::DA | VR::TM | VR::DT => moment(vr, value).is_some_and(|moment| moment == wanted),
+        VR::DA | VR::TM | VR::DT => moment(vr, value, zone).is_some_and(|moment| moment == wanted),
         VR::IS | VR::DS | VR::FD | VR::FL | VR::SL | VR::SS | VR::SV | VR::UL | VR::US | VR::UV => {
             wanted == value || decimal_text(value).is_some_and(|number| Some(number) == decimal_text(wanted))
         }
@@ -64,11 +71,11 @@ fn names(rule: &str, value: &str) -> impl Iterator<Item = String> {
 }
 
 /// A stored date or time in the form that rules have.
-fn moment(vr: VR, value: &str) -> Option<String> {
+fn moment(vr: VR, value: &str, zone: i64) -> Option<String> {
     match vr {
         VR::DA => date(value),
         VR::TM => time(value),
-        VR::DT => date_time_span(value).map(|(first, _)| first),
+        VR::DT => date_time_span_in(value, zone).map(|(first, _)| first),
         _ => None,
     }
 }

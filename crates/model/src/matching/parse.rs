@@ -3,7 +3,7 @@
 use dicom_core::VR;
 
 use super::Rule;
-use crate::value::{date, date_time_span, decimal_text, integer_text, time_span};
+use crate::value::{date, date_time_span, date_time_span_in, decimal_text, integer_text, time_span};
 use crate::{Uid, UidError};
 
 /// Why a key's value asks for nothing that can be matched. It never carries the value itself.
@@ -30,6 +30,9 @@ pub enum MatchError {
     /// No attribute tag.
     #[error("is no tag of 8 hexadecimal digits")]
     Tag,
+    /// A list of more than 1,000 values.
+    #[error("is a list of more than {MOST_VALUES} values")]
+    TooMany,
     /// The VR cannot be matched.
     #[error("cannot be matched")]
     NotMatchable,
@@ -73,6 +76,56 @@ pub fn parse(vr: VR, text: &str) -> Result<Rule, MatchError> {
         VR::AT => tag(trimmed).ok_or(MatchError::Tag),
         VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::SQ | VR::UN => {
             Err(MatchError::NotMatchable)
+        }
+    }
+}
+
+/// Which further kinds of matching a search asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Names are matched by [`super::Fuzzy`] (PS3.18 section 8.3.4.2).
+    pub fuzzy: bool,
+    /// `""` asks for what is absent or empty (PS3.18 section 8.3.4.5).
+    pub empty: bool,
+    /// Commas and backslashes part values any of which may match (PS3.18 section 8.3.4.6).
+    pub multiple: bool,
+    /// Minutes east of UTC that a DT without an offset of its own is in.
+    pub zone: i64,
+}
+
+/// Values of one list that are taken.
+const MOST_VALUES: usize = 1_000;
+
+/// Reads the value of a key as [`parse`] does, with what the options add. Empty values of a list are overlooked.
+///
+/// # Errors
+/// [`MatchError`].
+pub fn parse_with(vr: VR, text: &str, options: Options) -> Result<Rule, MatchError> {
+    let one = |text: &str| match text.trim_matches(' ') {
+        "\"\"" if options.empty => Ok(Rule::Empty),
+        name if options.fuzzy && vr == VR::PN => match parse(vr, name)? {
+            Rule::Universal => Ok(Rule::Universal),
+            _ => Ok(Rule::Fuzzy(name.to_owned())),
+        },
+        moment if vr == VR::DT && !moment.is_empty() => {
+            let span = |text: &str| date_time_span_in(text, options.zone);
+            range(moment, hyphen_of_range(moment), span).ok_or(MatchError::DateTime)
+        }
+        _ => parse(vr, text),
+    };
+    if !options.multiple || vr == VR::UI {
+        return one(text);
+    }
+    let values: Vec<&str> =
+        text.split([',', '\\']).filter(|value| !value.trim_matches(' ').is_empty()).collect();
+    match values.as_slice() {
+        [] => Ok(Rule::Universal),
+        [value] => one(value),
+        values if values.len() > MOST_VALUES => Err(MatchError::TooMany),
+        values => {
+            let rules: Result<Vec<Rule>, MatchError> = values.iter().map(|value| one(value)).collect();
+            let rules = rules?;
+            Ok(if rules.contains(&Rule::Universal) { Rule::Universal } else { Rule::AnyOf(rules) })
         }
     }
 }
@@ -190,6 +243,48 @@ mod tests {
             (VR::LO, "CT\\MR", exact("CT\\MR")),
             (VR::LO, "\"\"", exact("\"\"")),
         ]);
+    }
+
+    /// QIDO-033, QIDO-034: what `fuzzymatching`, `emptyvaluematching` and `multiplevaluematching` add.
+    #[test]
+    fn options() {
+        let empty = Options { empty: true, ..Options::default() };
+        let multiple = Options { multiple: true, ..Options::default() };
+        let fuzzy = Options { fuzzy: true, ..Options::default() };
+        let all = Options { fuzzy: true, empty: true, multiple: true, zone: 0 };
+        let any = |rules: &[Rule]| Ok(Rule::AnyOf(rules.to_vec()));
+        let text = |text: &str| Rule::Exact(text.to_owned());
+        for (vr, value, options, expected) in [
+            (VR::LO, "\"\"", Options::default(), exact("\"\"")),
+            (VR::LO, "\"\"", empty, Ok(Rule::Empty)),
+            (VR::DA, "\"\"", empty, Ok(Rule::Empty)),
+            (VR::UI, "\"\"", empty, Ok(Rule::Empty)),
+            (VR::DA, "\"\"", multiple, Err(MatchError::Date)),
+            (VR::SH, "a,b", Options::default(), exact("a,b")),
+            (VR::SH, "a,b", multiple, any(&[text("a"), text("b")])),
+            (VR::SH, "a\\b", multiple, any(&[text("a"), text("b")])),
+            (VR::SH, "a,,", multiple, exact("a")),
+            (VR::SH, ",", multiple, Ok(Rule::Universal)),
+            (VR::SH, "a,*", multiple, Ok(Rule::Universal)),
+            (VR::CS, "CT,M?", multiple, any(&[text("CT"), Rule::Wildcard("M?".to_owned())])),
+            (VR::DA, "20240101,20240201", multiple, any(&[text("20240101"), text("20240201")])),
+            (VR::DA, "20240101,x", multiple, Err(MatchError::Date)),
+            (VR::IS, "1,02", multiple, any(&[text("1"), text("2")])),
+            (VR::UI, "1.2,1.3", multiple, list(&["1.2", "1.3"])),
+            (VR::PN, "smith", fuzzy, Ok(Rule::Fuzzy("smith".to_owned()))),
+            (VR::PN, "*", fuzzy, Ok(Rule::Universal)),
+            (VR::LO, "smith", fuzzy, exact("smith")),
+            (
+                VR::DT,
+                "20240101",
+                Options { zone: 60, ..Options::default() },
+                range("20231231230000.000000", "20240101225959.999999"),
+            ),
+            (VR::PN, "a,\"\"", all, any(&[Rule::Fuzzy("a".to_owned()), Rule::Empty])),
+        ] {
+            assert_eq!(parse_with(vr, value, options), expected, "{vr} {value:?} {options:?}");
+        }
+        assert_eq!(parse_with(VR::SH, &"a,".repeat(1_001), multiple), Err(MatchError::TooMany));
     }
 
     /// QIDO-022: both separators; QIDO-023: no wildcards.

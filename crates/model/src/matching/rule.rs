@@ -14,6 +14,10 @@ pub enum Rule {
     Exact(String),
     /// With `*` for any run of characters and `?` for exactly one (PS3.4 section C.2.2.2.4).
     Wildcard(String),
+    /// A name like this one; only for PN: see [`super::Fuzzy`].
+    Fuzzy(String),
+    /// What any of these asks for (Multiple Value Matching, PS3.4 section C.2.2.2.8); at least two.
+    AnyOf(Vec<Rule>),
     /// One of these (PS3.4 section C.2.2.2.2); never empty.
     UidList(Vec<Uid>),
     /// Both ends belong to it (PS3.4 section C.2.2.2.5); at least one is there. DA as YYYYMMDD; TM as HHMMSS.FFFFFF; DT

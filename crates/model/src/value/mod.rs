@@ -4,7 +4,6 @@ mod moment;
 mod number;
 mod padding;
 
-pub(crate) use moment::offset;
-pub use moment::{date, date_time_span, time, time_span};
+pub use moment::{date, date_time_span, date_time_span_in, moved, offset, time, time_span};
 pub use number::{decimal, decimal_text, decimals, integer, integer_text, integers};
 pub use padding::trim;

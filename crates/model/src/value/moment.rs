@@ -30,10 +30,15 @@ pub fn time_span(text: &str) -> Option<(String, String)> {
 /// The first and the last instant, as YYYYMMDDHHMMSS.FFFFFF in UTC, that a DT value may mean. Without an offset of its
 /// own it is taken to be in UTC. `None` when it is no moment of the calendar or its offset is outside -1200 to +1400.
 pub fn date_time_span(text: &str) -> Option<(String, String)> {
+    date_time_span_in(text, 0)
+}
+
+/// The same; without an offset of its own it is taken to be so many minutes east of UTC.
+pub fn date_time_span_in(text: &str, zone: i64) -> Option<(String, String)> {
     let text = text.trim_matches([' ', '\0']);
     let (local, minutes) = match text.find(['+', '-']) {
         Some(at) => (text.get(..at)?, offset(text.get(at..)?)?),
-        None => (text, 0),
+        None => (text, zone),
     };
     let (first, last) = local_span(local)?;
     let shift = TimeDelta::try_minutes(minutes)?;
@@ -43,8 +48,23 @@ pub fn date_time_span(text: &str) -> Option<(String, String)> {
     Some((utc(first)?, utc(last)?))
 }
 
-/// An offset from UTC, `+HHMM` or `-HHMM`, in minutes (PS3.5 section 6.2, DT).
-pub(crate) fn offset(text: &str) -> Option<i64> {
+/// A date YYYYMMDD and a time HHMMSS.FFFFFF so many minutes later. A second of 60 counts as the next minute's first.
+pub fn moved(date: &str, time: &str, minutes: i64) -> Option<(String, String)> {
+    let clock = Clock::read(time.as_bytes())?;
+    let day = NaiveDate::parse_from_str(date, "%Y%m%d").ok()?;
+    let (leap, clock) = match clock.second {
+        Some(60) => (1, Clock { second: Some(59), ..clock }),
+        _ => (0, clock),
+    };
+    let moment = day.and_time(clock.moment(Fill::First)?);
+    let shift = TimeDelta::try_minutes(minutes)?.checked_add(&TimeDelta::try_seconds(leap)?)?;
+    let moment = moment.checked_add_signed(shift)?;
+    Some((moment.format("%Y%m%d").to_string(), moment.format("%H%M%S%.6f").to_string()))
+}
+
+/// An offset from UTC, `+HHMM` or `-HHMM`, in minutes (PS3.5 section 6.2, DT; PS3.3 C.12.1.1.8).
+pub fn offset(text: &str) -> Option<i64> {
+    let text = text.trim_matches([' ', '\0']);
     let (sign, rest) = match text.as_bytes() {
         [b'+', rest @ ..] => (1, rest),
         [b'-', rest @ ..] => (-1, rest),
@@ -231,6 +251,24 @@ mod tests {
             let span = time_span(text);
             let span = span.as_ref().map(|(first, last)| (first.as_str(), last.as_str()));
             assert_eq!(span, expected, "{text}");
+        }
+    }
+
+    /// QIDO-035.
+    #[test]
+    fn moments_move() {
+        for (date, time, minutes, expected) in [
+            ("20240101", "003000.000000", 60, Some(("20240101", "013000.000000"))),
+            ("20240101", "003000.5", -60, Some(("20231231", "233000.500000"))),
+            ("20240228", "235959.999999", 540, Some(("20240229", "085959.999999"))),
+            ("20240101", "235960.250000", 0, Some(("20240102", "000000.250000"))),
+            ("20240101", "10", 30, Some(("20240101", "103000.000000"))),
+            ("20241301", "100000", 0, None),
+            ("20240101", "", 0, None),
+        ] {
+            let found = moved(date, time, minutes);
+            let found = found.as_ref().map(|(date, time)| (date.as_str(), time.as_str()));
+            assert_eq!(found, expected, "{date} {time} {minutes}");
         }
     }
 

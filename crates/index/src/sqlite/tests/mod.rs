@@ -29,6 +29,8 @@ fn row(n: usize) -> NewInstance {
             study_id: "1".into(),
             description: text("description ", n % 30),
             institution: text("institution ", n % 4),
+            zone: None,
+            other_ids: Vec::new(),
             attributes: b"{}".to_vec(),
         },
         series: NewSeries {

@@ -6,10 +6,11 @@ use model::matching::parse;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::super::filter::Moments;
 use super::super::plan::{Driver, Plan, all, plan};
 use super::super::scope::Scoped;
-use super::super::{Config, SqliteIndex, retrieve, schema, search};
+use super::super::search::Asked;
+use super::super::when::Moments;
+use super::super::{Config, SqliteIndex, retrieve, schema};
 use super::{row, scope};
 use crate::Attribute::*;
 use crate::{Attribute, Cursor, Index, Level, RowId, Search, Target};
@@ -25,22 +26,20 @@ async fn filled() -> (TempDir, SqliteIndex, Connection) {
 
 fn wanted(level: Level, filters: &[(Attribute, VR, &str)]) -> Search {
     Search {
-        level,
-        study: None,
-        series: None,
         filters: filters.iter().map(|(a, vr, text)| (*a, parse(*vr, text).unwrap())).collect(),
-        combined_datetime: true,
-        limit: 100,
-        offset: 0,
-        with_metadata: false,
+        ..Search::of(level)
     }
 }
 
 fn chosen(conn: &Connection, scope: &Scope, search: &Search) -> (Scoped, Moments, Plan) {
     let scoped = Scoped::of(conn, scope).unwrap();
-    let moments = Moments::of(search);
+    let moments = Moments::of(search, &[]);
     let plan = plan(conn, &scoped, search, &moments).unwrap();
     (scoped, moments, plan)
+}
+
+fn asked<'a>(plan: &'a Plan, scoped: &'a Scoped, search: &'a Search, moments: &'a Moments) -> Asked<'a> {
+    Asked { plan, scoped, search, moments, zones: &[] }
 }
 
 fn name(driver: &Driver) -> &'static str {
@@ -49,6 +48,7 @@ fn name(driver: &Driver) -> &'static str {
         Driver::Holdings(_) => "holdings",
         Driver::Held(_) => "held",
         Driver::Key(..) => "key",
+        Driver::Any(..) => "any",
         Driver::Keys { .. } => "keys",
         Driver::Studies(_) => "studies",
     }
@@ -115,7 +115,7 @@ async fn searches_walk_along_indexes() {
         for custodians in [&all[..], &one, &some] {
             let search = wanted(level, &filters);
             let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
-            let steps = search::ids(&plan, &scoped, &search, &moments).explain(&conn).unwrap();
+            let steps = asked(&plan, &scoped, &search, &moments).ids().explain(&conn).unwrap();
             let what =
                 format!("{level:?} {filters:?} {custodians:?} {:?}\n{}", plan.driver, steps.join("\n"));
             assert_eq!(scans(&steps), Vec::<&String>::new(), "{what}");
@@ -151,7 +151,7 @@ async fn date_ranges_are_index_ranges() {
         for custodians in [&["*"][..], &["c1"], &["c0", "c1", "c2"]] {
             let search = wanted(Level::Study, &filters);
             let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
-            let steps = search::ids(&plan, &scoped, &search, &moments).explain(&conn).unwrap();
+            let steps = asked(&plan, &scoped, &search, &moments).ids().explain(&conn).unwrap();
             let what = format!("{filters:?} {custodians:?}\n{}", steps.join("\n"));
             assert!(!steps.iter().any(|step| step.starts_with("SCAN s")), "{what}");
             assert!(steps.iter().any(|step| step.contains("moment>") || step.contains("moment<")), "{what}");
@@ -171,7 +171,7 @@ async fn paths_are_looked_up() {
             search.study = Some("1.5".parse().unwrap());
             search.series = series.map(|uid| uid.parse().unwrap());
             let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
-            let steps = search::ids(&plan, &scoped, &search, &moments).explain(&conn).unwrap();
+            let steps = asked(&plan, &scoped, &search, &moments).ids().explain(&conn).unwrap();
             assert_eq!(scans(&steps), Vec::<&String>::new(), "{level:?} {custodians:?} {steps:?}");
             assert!(steps.iter().any(|step| step.contains("study_uid (uid=?")), "{steps:?}");
         }
@@ -232,12 +232,12 @@ async fn every_plan_gives_the_same() {
                 let mut search = wanted(level, &filters);
                 search.limit = 5_000;
                 let scoped = Scoped::of(&conn, &scope(custodians)).unwrap();
-                let moments = Moments::of(&search);
+                let moments = Moments::of(&search, &[]);
                 let ids = |plan: &Plan| -> Vec<(i64, i64)> {
-                    let sql = search::ids(plan, &scoped, &search, &moments);
-                    sql.rows(&conn, |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+                    let found = asked(plan, &scoped, &search, &moments).find(&conn).unwrap();
+                    found.iter().map(|ids| (ids.moment, ids.study)).collect()
                 };
-                let plans = all(&scoped, &search);
+                let plans = all(&conn, &scoped, &search).unwrap();
                 let expected = ids(&Plan { driver: Driver::Newest, answers: None });
                 for plan in &plans {
                     assert_eq!(ids(plan), expected, "{filters:?} {level:?} {custodians:?} {:?}", plan.driver);
