@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Deserialize, Serialize};
 
 use crate::pixel::PixelError;
+use crate::render::{RenderError, Rendered, Task};
 use crate::transcode::Step;
 
 /// What is to be done.
@@ -17,6 +18,8 @@ pub enum Job {
     /// One frame from one transfer syntax to another. The payload is the frame as it is stored, the answer's payload
     /// the frame in the other syntax.
     Transcode(Step),
+    /// Frames as pictures, or a document in words. The payload is what the task says, the answer's payload the files.
+    Render(Task),
 }
 
 /// How it went.
@@ -25,6 +28,10 @@ pub enum Job {
 pub enum Answer {
     /// Done: the payload is the frame.
     Transcoded,
+    /// Done: the payload is the files.
+    Rendered(Rendered),
+    /// Not rendered; the payload is empty.
+    NotRendered(RenderError),
     /// Not done; the payload is empty.
     Failed(PixelError),
 }
@@ -74,5 +81,9 @@ pub fn run(head: &[u8], payload: &[u8]) -> (Vec<u8>, Vec<u8>) {
 fn answer(job: &Job, payload: &[u8]) -> Result<(Answer, Vec<u8>), PixelError> {
     match job {
         Job::Transcode(step) => Ok((Answer::Transcoded, step.run(payload)?)),
+        Job::Render(task) => Ok(match task.run(payload) {
+            Ok((rendered, files)) => (Answer::Rendered(rendered), files),
+            Err(error) => (Answer::NotRendered(error), Vec::new()),
+        }),
     }
 }
