@@ -63,7 +63,8 @@ impl Codec {
     fn encode(&self, raster: &Raster) -> Result<Vec<u8>, CodecError> {
         match self {
             Self::JpegLs => jpegls::encode(raster, 0),
-            _ => Err(CodecError::Unsupported("no encoder".to_owned())),
+            Self::Jpeg2000 => jpeg2000::encode_lossless(raster),
+            Self::JpegXl => jpegxl::encode_lossless(raster),
         }
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! [`head`] is ours and reads everything that decides what decoding costs, so that a codestream which declares more
 //! than it may is refused before a decoder allocates. Decoding is a library's: `hayro-jpeg2000` (no `unsafe` at all)
-//! for T.800, `openjp2` through `jpeg2k` for T.814. Both are run so that a panic inside becomes an error.
+//! for T.800, `openjp2` through `jpeg2k` for T.814. Both are run so that a panic inside becomes an error. The encoder is
+//! ours.
 
 mod boxes;
+mod encode;
 mod high_throughput;
 mod markers;
 mod part1;
@@ -40,6 +42,16 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, CodecError> {
         false => part1::decode(codestream, &head, structure.subsampled)?,
     };
     Ok(Raster { format: head.format, colour: head.colour, samples })
+}
+
+/// Encodes a frame without loss as T.800 knows it: a raw codestream of one tile and one layer, reversible throughout.
+/// [`Colour::Rgb`] is transformed (PS3.5 calls the result YBR_RCT), anything else is coded component by component.
+///
+/// # Errors
+/// [`CodecError::Unsupported`] for more than 16 bits, four components, or 32768 rows or columns;
+/// [`CodecError::Malformed`] when there are other samples than the format says.
+pub fn encode_lossless(raster: &Raster) -> Result<Vec<u8>, CodecError> {
+    encode::lossless(raster)
 }
 
 /// Puts one component's samples into an interleaved raster, clamped to the declared range.

@@ -12,10 +12,13 @@ const SETTINGS: DecodeSettings =
 /// The samples, interleaved.
 pub(super) fn decode(codestream: &[u8], head: &Head, subsampled: bool) -> Result<Vec<u8>, CodecError> {
     // The library takes subsampled components for YCbCr and converts them, unless a file header says RGB.
-    let wrapped = subsampled
-        .then(|| boxes::wrapped_as_rgb(codestream, head.format.height, head.format.width))
-        .unwrap_or_default();
-    let bytes = if wrapped.is_empty() { codestream } else { &wrapped };
+    let wrapped;
+    let bytes = if subsampled {
+        wrapped = boxes::wrapped_as_rgb(codestream, head.format.height, head.format.width);
+        &wrapped
+    } else {
+        codestream
+    };
     caught(|| {
         let refused = |error| malformed(&format!("{error}"));
         let image = Image::new(bytes, &SETTINGS).map_err(refused)?;

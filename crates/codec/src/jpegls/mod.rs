@@ -40,13 +40,14 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, CodecError> {
     decode::decode(bytes, limits)
 }
 
-/// Encodes a frame so that no sample is off by more than `near`; 0 is lossless. Components are interleaved by line.
+/// Encodes a frame so that no sample is off by more than `near`; 0 is lossless. Three and four components are interleaved
+/// by line; two, which other decoders know in no interleaving, are not.
 ///
 /// # Errors
 /// [`CodecError::Unsupported`] for more than 16 bits or four components, more than 65535 rows or columns, and a `near`
 /// beyond half of the range; [`CodecError::Malformed`] when there are fewer samples than the format says.
 pub fn encode(raster: &Raster, near: u8) -> Result<Vec<u8>, CodecError> {
-    let interleave = if raster.format.components == 1 { Interleave::None } else { Interleave::Line };
+    let interleave = if raster.format.components < 3 { Interleave::None } else { Interleave::Line };
     encode::encode(raster, near, interleave)
 }
 

@@ -1,5 +1,7 @@
 //! JPEG XL (ISO/IEC 18181): a codestream, bare or in its container, decoded by `jxl`, the JPEG XL project's own decoder
-//! in Rust, which browsers use.
+//! in Rust, which browsers use, and written without loss by `zune-jpegxl`.
+
+mod encode;
 
 use jxl::api::{
     Endianness, Event, JxlBasicInfo, JxlBitDepth, JxlColorEncoding, JxlColorProfile, JxlColorType,
@@ -49,6 +51,15 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, CodecError> {
         }
         Ok(Raster { format: head.format, colour: head.colour, samples })
     })
+}
+
+/// Encodes a frame without loss. Codestreams have no signed samples: of those the low bits are written.
+///
+/// # Errors
+/// [`CodecError::Unsupported`] for other than one or three components, more than 16 bits, and a single row or column;
+/// [`CodecError::Malformed`] when there are other samples than the format says.
+pub fn encode_lossless(raster: &Raster) -> Result<Vec<u8>, CodecError> {
+    encode::encode(raster)
 }
 
 /// A decoder that has read the headers and knows its output, and the input that is left.
@@ -110,9 +121,9 @@ fn describe(info: &JxlBasicInfo, grey: bool) -> Result<Head, CodecError> {
 }
 
 /// Runs the library; a panic in there becomes an error.
-fn caught<T>(decoder: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decoder))
-        .unwrap_or_else(|_| Err(malformed("the decoder gave up on it")))
+fn caught<T>(run: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(malformed("its codec gave up on it")))
 }
 
 fn refused(error: jxl::error::Error) -> CodecError {
