@@ -11,12 +11,12 @@ use imaging::frames::Frame;
 use index::{InstanceRecord, Location, RowId};
 use model::part10::{NewMeta, write_head};
 use model::recode::{ToExplicitLe, WordSwap};
-use model::scan::Scanner;
+use model::scan::{Limits, Scanner};
 use model::transfer_syntax::{self, Encoding, Pixels, Syntax};
 
 use crate::inflated::Inflated;
 use crate::retrieve::stored_syntax;
-use crate::{ReadError, Shared};
+use crate::{Decoders, ReadError, Shared};
 
 /// Bytes read at a time: four chunks, one `preadv2`.
 const READ: u64 = 4 * CHUNK;
@@ -57,7 +57,7 @@ enum Source {
 
 /// `head` and then `body`, but not before the first of the body was read: who asks for the first piece of a damaged file
 /// gets its error, and nothing else.
-fn behind(
+pub(crate) fn behind(
     head: Bytes,
     mut body: BoxStream<'static, Result<Bytes, ReadError>>,
 ) -> BoxStream<'static, Result<Bytes, ReadError>> {
@@ -66,6 +66,18 @@ fn behind(
         Ok::<_, ReadError>(stream::iter([Ok(head)].into_iter().chain(first.map(Ok))).chain(body))
     };
     stream::once(begun).try_flatten().boxed()
+}
+
+/// Fresh File Meta Information, nothing private in it.
+pub(crate) fn file_head(record: &InstanceRecord, syntax: Syntax) -> Bytes {
+    let meta = NewMeta {
+        sop_class: record.sop_class.as_str(),
+        sop_instance: record.sop_instance.as_str(),
+        transfer_syntax: syntax.uid,
+        source_ae: None,
+        private: None,
+    };
+    Bytes::from(write_head(&meta, None))
 }
 
 impl DataSet {
@@ -108,6 +120,16 @@ impl DataSet {
         Ok(Self { bytes: Source::Inflated(inflated), ..self })
     }
 
+    /// Who decodes its frames.
+    pub(crate) fn decoders(&self) -> &Decoders {
+        &self.shared.config.decoders
+    }
+
+    /// Limits of scanning it again: what they were when it was stored.
+    pub(crate) fn scan_limits(&self) -> Limits {
+        self.shared.config.scan
+    }
+
     /// Bytes of the data set in the source that is read.
     pub fn length(&self) -> u64 {
         match &self.bytes {
@@ -119,26 +141,18 @@ impl DataSet {
     /// The instance as a Part 10 file in `form`, with fresh File Meta Information (nothing private in it).
     ///
     /// # Errors
-    /// [`ReadError::Unprocessable`] for [`Form::ExplicitLe`] of encapsulated pixel data.
+    /// [`ReadError::Unsupported`] for [`Form::ExplicitLe`] of encapsulated pixel data: that is [`crate::Archive::part10`]'s.
     pub fn part10(self, form: Form) -> Result<Part10, ReadError> {
         let stored = stored_syntax(&self.record)?;
         let syntax = match form {
             Form::AsStored => stored,
             Form::ExplicitLe if stored.pixels == Pixels::Encapsulated => {
-                return Err(ReadError::Unprocessable(format!("{} cannot be converted yet", stored.name)));
+                let text = format!("{} is converted frame by frame", stored.name);
+                return Err(ReadError::Unsupported(text));
             }
             Form::ExplicitLe => transfer_syntax::EXPLICIT_LE,
         };
-        let head = Bytes::from(write_head(
-            &NewMeta {
-                sop_class: self.record.sop_class.as_str(),
-                sop_instance: self.record.sop_instance.as_str(),
-                transfer_syntax: syntax.uid,
-                source_ae: None,
-                private: None,
-            },
-            None,
-        ));
+        let head = file_head(&self.record, syntax);
         let known = (stored == syntax).then(|| head.len() as u64 + self.length());
         let body = match (stored == syntax, stored.encoding) {
             (true, _) => self.whole(),
@@ -149,7 +163,7 @@ impl DataSet {
         Ok(Part10 { syntax, length: known, stream })
     }
 
-    fn whole(self) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    pub(crate) fn whole(self) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let length = self.length();
         self.stream(0..length, 1)
     }
@@ -234,7 +248,7 @@ impl DataSet {
     }
 
     /// The data set in Explicit VR Little Endian, converted as it streams.
-    fn recoded(self, stored: Syntax) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    pub(crate) fn recoded(self, stored: Syntax) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let limits = self.shared.config.scan;
         let instance = self.record.sop_instance;
         let converter = (Scanner::new(stored, limits), ToExplicitLe::new());

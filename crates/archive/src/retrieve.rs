@@ -7,7 +7,7 @@ use access::{Action, Principal, Scope};
 use dicomweb::json::BulkTable;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
-use imaging::frames::PixelLayout;
+use imaging::frames::{Frame, PixelLayout};
 use index::{Cursor, InstanceDetail, InstanceRecord, Target};
 use model::transfer_syntax::{self, Syntax};
 use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
@@ -15,7 +15,8 @@ use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
 use bytes::Bytes;
 
 use crate::dataset::DataSet;
-use crate::{Archive, ReadError, Shared, work};
+use crate::image::{Image, plan};
+use crate::{Archive, ReadError, Shared, pixels, work};
 
 /// Records or metadata rows read from the index at a time: about 1 KiB each for records, 3 KiB for metadata.
 const PAGE: u32 = 256;
@@ -58,8 +59,42 @@ pub struct Frames {
     pub syntax: Syntax,
     /// How many frames the instance has; a video is one, its whole stream.
     pub total: u32,
-    /// The frames.
+    /// The frames, as they are stored.
     pub frames: Vec<FrameItem>,
+    shared: Arc<Shared>,
+    source: DataSet,
+    places: Vec<Frame>,
+}
+
+/// Frames in another transfer syntax than the one they are stored in.
+pub struct Transcoded {
+    /// Bytes of each frame, where it comes out bare; a compressed one tells its length when it comes.
+    pub length: Option<u64>,
+    /// The frames, in the order asked for, each whole.
+    pub frames: BoxStream<'static, Result<Bytes, ReadError>>,
+}
+
+impl Frames {
+    /// The transfer syntaxes in which they can be given beside their own.
+    ///
+    /// # Errors
+    /// [`ReadError::Storage`] when the index fails.
+    pub async fn producible(&self) -> Result<Vec<Syntax>, ReadError> {
+        Archive { shared: Arc::clone(&self.shared) }.producible(&self.record).await
+    }
+
+    /// The frames in this transfer syntax, each made while the ones before it are sent.
+    ///
+    /// # Errors
+    /// [`ReadError::Unsupported`] when they cannot be given in it, [`ReadError::Unprocessable`] when the data set does
+    /// not describe them.
+    pub async fn transcoded(&self, to: Syntax) -> Result<Transcoded, ReadError> {
+        let image = Image::of(&self.shared, &self.record).await?.ok_or(ReadError::NotFound("frame"))?;
+        let plan = plan(self.syntax, to, &image.format)?;
+        let length = plan.frame_bits().map(|bits| bits.div_ceil(8));
+        let places = self.places.clone().into_iter().map(Ok);
+        Ok(Transcoded { length, frames: pixels::transcoded(self.source.clone(), plan, places) })
+    }
 }
 
 /// One frame, ready to stream: native pixels little endian, or the frame's codestream.
@@ -222,14 +257,15 @@ impl Archive {
         let record = detail.record;
         let source = self.open_instance(record.clone()).await?.flat().await?;
         let frames = wanted
-            .into_iter()
+            .iter()
             .map(|(number, frame)| FrameItem {
-                number,
+                number: *number,
                 length: frame.length,
-                stream: source.clone().frame_stream(frame),
+                stream: source.clone().frame_stream(frame.clone()),
             })
             .collect();
-        Ok(Frames { record, syntax, total, frames })
+        let places = wanted.into_iter().map(|(_, frame)| frame).collect();
+        Ok(Frames { record, syntax, total, frames, shared: Arc::clone(&self.shared), source, places })
     }
 
     /// The value that a BulkDataURI of the metadata names: `path` is what follows `bulkdata/`.
@@ -324,7 +360,7 @@ fn level_name(target: &Target) -> &'static str {
     }
 }
 
-fn frame_error(error: imaging::frames::FrameError) -> ReadError {
+pub(crate) fn frame_error(error: imaging::frames::FrameError) -> ReadError {
     match error.is_not_found() {
         true => ReadError::NotFound("frame"),
         false => ReadError::Unprocessable(error.to_string()),

@@ -130,6 +130,10 @@ pub trait Index: Send + Sync {
         limit: u32,
     ) -> Result<Vec<MetadataRow>, IndexError>;
 
+    /// What tells how the image of a row is to be read, for a record that came out of a scope; `None` when the row is
+    /// gone.
+    async fn image(&self, row: RowId) -> Result<Option<ImageRow>, IndexError>;
+
     /// `count` chunk sums from the chunk `first` on, 4 bytes little endian each.
     async fn chunk_sums(&self, row: RowId, first: u64, count: u64) -> Result<Vec<u8>, IndexError>;
 

@@ -220,6 +220,15 @@ pub struct InstanceDetail {
     pub pixels: Vec<u8>,
 }
 
+/// What tells how an instance's image is to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRow {
+    /// As given in [`NewInstance::pixels`].
+    pub pixels: Vec<u8>,
+    /// As given in [`NewInstance::metadata`].
+    pub metadata: Vec<u8>,
+}
+
 /// One instance's metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataRow {

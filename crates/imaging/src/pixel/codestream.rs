@@ -29,7 +29,7 @@ pub(crate) enum Family {
     Jpeg2000,
     /// ISO/IEC 18181.
     JpegXl,
-    /// Nothing here reads it: video, Part 2 of JPEG 2000.
+    /// Nothing here reads it: video, Part 2 of JPEG 2000, some retired processes of T.81.
     Unread,
 }
 
@@ -43,7 +43,10 @@ impl Family {
             "1.98" => Self::Native,
             "8.1" => Self::Deflated,
             "5" => Self::Rle,
-            "4.57" | "4.58" | "4.65" | "4.66" | "4.70" => Self::JpegLossless,
+            "4.57" | "4.70" => Self::JpegLossless,
+            // With arithmetic or hierarchical coding, all retired.
+            "4.52" | "4.54" | "4.56" | "4.58" | "4.59" | "4.60" | "4.61" | "4.62" | "4.63" | "4.64" | "4.65"
+            | "4.66" => Self::Unread,
             "4.80" | "4.81" => Self::JpegLs,
             "4.90" | "4.91" | "4.201" | "4.202" | "4.203" => Self::Jpeg2000,
             "4.110" | "4.111" | "4.112" => Self::JpegXl,

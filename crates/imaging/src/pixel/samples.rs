@@ -40,10 +40,14 @@ impl PixelFormat {
         u64::from(self.rows).checked_mul(u64::from(self.columns))?.checked_mul(u64::from(self.samples))
     }
 
+    /// Bytes of its samples in memory; `None` beyond 2^64.
+    pub fn samples_bytes(&self) -> Option<u64> {
+        self.sample_count()?.checked_mul(u64::from(self.word()))
+    }
+
     /// Bytes of its samples in memory, when they are within the limit.
     pub(crate) fn admitted(&self, limits: &Limits) -> Result<usize, PixelError> {
-        let bytes = self.sample_count().and_then(|count| count.checked_mul(u64::from(self.word())));
-        let bytes = bytes.filter(|&bytes| bytes <= limits.decoded);
+        let bytes = self.samples_bytes().filter(|&bytes| bytes <= limits.decoded);
         bytes
             .and_then(|bytes| usize::try_from(bytes).ok())
             .ok_or(PixelError::TooLarge { limit: limits.decoded })

@@ -48,7 +48,9 @@ impl Target {
         let planes = u16::from(format.samples) * u16::from(format.word());
         let small = format.rows <= 65_535 && format.columns <= 65_535;
         match self {
-            Self::Native | Self::EncapsulatedNative => true,
+            Self::Native => true,
+            // Reals are never in fragments.
+            Self::EncapsulatedNative => !format.float,
             Self::Rle => matches!(format.bits_allocated, 8 | 16 | 32) && !format.float && planes <= 15,
             Self::JpegLossless | Self::JpegLs => {
                 matches!(format.bits_allocated, 8 | 16) && matches!(format.samples, 1 | 3) && small

@@ -16,6 +16,7 @@ pub struct Plan {
     /// What the samples are between the two.
     decoded: Photometric,
     target: PixelFormat,
+    copied: bool,
 }
 
 /// The transfer syntaxes that instances stored in this one may be had in, as far as the syntax alone tells; the best
@@ -45,13 +46,14 @@ impl Plan {
         let family = Family::of(from);
         let bare = source.bits_allocated == 1 || source.float;
         let is_read = family.is_read() && !(bare && !matches!(family, Family::Native | Family::Deflated));
-        let copied = family == Family::Native && target.is_bare();
+        let copied = family == Family::Native && target.is_bare() && !is_coarse(source);
         let photometric = if copied { source.photometric } else { decoded_photometric(family, source) };
         let decoded = PixelFormat { photometric, ..source.clone() };
         if !is_read || !target.holds(&decoded) {
             return Err(no());
         }
-        Ok(Self { from, to, source: source.clone(), decoded: photometric, target: target.format(decoded) })
+        let target = target.format(decoded);
+        Ok(Self { from, to, source: source.clone(), decoded: photometric, target, copied })
     }
 
     /// As stored.
@@ -81,7 +83,7 @@ impl Plan {
 
     /// Whether the bytes of a frame are the same in both, but for padding behind them: nothing is to be decoded.
     pub fn copies(&self) -> bool {
-        Family::of(self.from) == Family::Native && Target::of(self.to).is_some_and(Target::is_bare)
+        self.copied
     }
 
     /// Whether what comes out is a native value: all frames in one, without boundaries.
@@ -122,6 +124,12 @@ fn decoded_photometric(family: Family, source: &PixelFormat) -> Photometric {
         (_, YbrFull422) => YbrFull,
         (_, as_labelled) => as_labelled,
     }
+}
+
+/// Whether chrominance may lie once for several pixels.
+fn is_coarse(format: &PixelFormat) -> bool {
+    use Photometric::{YbrFull422, YbrPartial420, YbrPartial422};
+    format.samples == 3 && matches!(format.photometric, YbrFull422 | YbrPartial422 | YbrPartial420)
 }
 
 impl Target {

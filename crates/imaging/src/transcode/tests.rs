@@ -121,7 +121,8 @@ fn ts_015_photometric_interpretations() {
         ("1.2.840.10008.1.2.4.70", Rgb, Rgb),
         ("1.2.840.10008.1.2.5", YbrFull, YbrFull),
         ("1.2.840.10008.1.2.4.80", YbrFull422, YbrFull),
-        ("1.2.840.10008.1.2.1.98", YbrFull422, YbrFull422),
+        ("1.2.840.10008.1.2.1.98", YbrFull422, YbrFull),
+        ("1.2.840.10008.1.2.1.98", YbrFull, YbrFull),
     ] {
         let plan = Plan::new(syntax(from), EXPLICIT_LE, &format(3, 8, 8, source)).expect("a way");
         assert_eq!(plan.target().photometric, expected, "{from} {source:?}");

@@ -56,7 +56,7 @@ use self::insert::Known;
 use self::readers::{Purpose, Readers};
 use self::writer::{Changing, Job, Writer};
 use crate::{
-    Commitment, Cursor, Fresh, Hidden, Hits, Index, IndexError, Inserted, InstanceDetail, InstanceRecord,
+    Commitment, Cursor, Fresh, Hidden, Hits, Index, IndexError, ImageRow, Inserted, InstanceDetail, InstanceRecord,
     MetadataRow, NewCommitment, NewInstance, OpenedCommitment, PendingCommitment, Removable, Removal,
     RemovalHead, RowId, Search, Stale, StaleId, Target, Totals, Unpurged,
 };
@@ -293,6 +293,10 @@ impl Index for SqliteIndex {
         let (scope, target) = (scope.clone(), target.clone());
         let work = move |conn: &_| retrieve::metadata(conn, &scope, &target, after, limit);
         self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn image(&self, row: RowId) -> Result<Option<ImageRow>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::image(conn, row)).await
     }
 
     async fn chunk_sums(&self, row: RowId, first: u64, count: u64) -> Result<Vec<u8>, IndexError> {

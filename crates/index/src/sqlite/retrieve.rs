@@ -8,7 +8,7 @@ use super::scope::Scoped;
 use super::search::parsed;
 use super::sql::Sql;
 use crate::{
-    Cursor, IndexError, InstanceDetail, InstanceRecord, Location, MetadataRow, RowId, Target, Totals,
+    Cursor, ImageRow, IndexError, InstanceDetail, InstanceRecord, Location, MetadataRow, RowId, Target, Totals,
 };
 
 /// The columns of a record, read by [`record`]; then what else is wanted of `i` and `d`. More sums than those of 1,024
@@ -239,6 +239,18 @@ pub(super) fn all(
     let mut sql = Sql::new(RECORD);
     sql.push(" FROM instance i ").push(RECORD_FROM).push("WHERE i.id > ").bind(after.map_or(0, |row| row.0));
     sql.push(" ORDER BY i.id LIMIT ").bind(i64::from(limit)).rows(conn, record)
+}
+
+/// What tells how a row's image is to be read.
+pub(super) fn image(conn: &Connection, row: RowId) -> Result<Option<ImageRow>, IndexError> {
+    let found = conn
+        .prepare_cached(
+            "SELECT d.pixels, m.metadata FROM detail d CROSS JOIN document m ON m.instance = d.instance
+             WHERE d.instance = ?1",
+        )?
+        .query_row([row.0], |row| Ok(ImageRow { pixels: row.get(0)?, metadata: row.get(1)? }))
+        .optional()?;
+    Ok(found)
 }
 
 /// Some of a row's chunk sums.

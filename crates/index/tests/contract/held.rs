@@ -154,6 +154,9 @@ pub async fn chunk_sums_come_in_parts(engine: &mut dyn Engine) {
     let records = index.instances(&everything(), &target("1.1"), None, 10).await.unwrap();
     assert_eq!(records[0].crcs, sums(1_024));
     assert_eq!(records[1].crcs, vec![], "too many for the record");
+    let image = index.image(ids[0]).await.unwrap().unwrap();
+    assert_eq!((image.pixels, image.metadata), (rows[0].pixels.clone(), rows[0].metadata.clone()));
+    assert_eq!(index.image(RowId(99)).await.unwrap(), None);
     for (first, count, expected) in [
         (0, 2_000, sums(1_025)),
         (0, 1, sums(1)),
