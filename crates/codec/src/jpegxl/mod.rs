@@ -68,11 +68,19 @@ fn start<'a>(bytes: &'a [u8], limits: Option<&Limits>) -> Result<(JxlDecoder, He
     options.adjust_orientation = false;
     options.high_precision = true;
     options.max_profile_level = ProfileLevel::Main10;
-    options.sample_limit = limits.map(|limits| usize::try_from(limits.decoded).unwrap_or(usize::MAX));
+    // The library counts samples of all its planes, also those that colour transforms add to small images.
+    options.sample_limit =
+        limits.map(|limits| usize::try_from(limits.decoded.max(1 << 20)).unwrap_or(usize::MAX));
     let mut decoder = JxlDecoder::new(options);
     let mut rest = bytes;
     loop {
-        match decoder.process(&mut rest, None, None).map_err(refused)? {
+        let event = decoder.process(&mut rest, None, None).map_err(|error| match (error, limits) {
+            (jxl::error::Error::ImageSizeTooLarge(..), Some(limits)) => {
+                CodecError::TooLarge { limit: limits.decoded }
+            }
+            (error, _) => refused(error),
+        })?;
+        match event {
             Event::BasicInfo => break,
             Event::NeedMoreInput { .. } | Event::Complete => {
                 return Err(malformed("cut short in its headers"));
