@@ -65,6 +65,15 @@ impl Identity {
         self.found.get().copied()
     }
 
+    /// An identity that is known already.
+    pub fn of(known: Option<(SopClassUid, SopInstanceUid)>) -> Self {
+        let identity = Self::default();
+        if let Some((class, instance)) = known {
+            identity.set(class, instance);
+        }
+        identity
+    }
+
     pub(crate) fn set(&self, sop_class: SopClassUid, sop_instance: SopInstanceUid) {
         let _ = self.found.set((sop_class, sop_instance));
     }

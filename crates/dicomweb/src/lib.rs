@@ -11,3 +11,4 @@ pub mod query;
 pub mod range;
 pub mod stow;
 pub mod url;
+pub mod xml;

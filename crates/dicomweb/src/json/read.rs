@@ -109,6 +109,11 @@ impl Reader {
         if walk.misshapen { Err(ReadError::Shape) } else { Ok(()) }
     }
 
+    /// Bytes of memory that the data set takes that is being read.
+    pub fn held(&self) -> usize {
+        self.walk.builder.as_ref().map_or(0, Builder::held)
+    }
+
     /// The next data set that is whole.
     pub fn next_instance(&mut self) -> Option<Described> {
         self.walk.ready.pop_front()

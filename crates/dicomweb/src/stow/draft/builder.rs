@@ -5,6 +5,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use model::{SopClassUid, SopInstanceUid, Tag, VR};
 
+use super::private;
 use super::value::{self, Wrong};
 use super::{Described, Draft, Element, Fault, Hole, Instance, Limits, Unfit, Value};
 
@@ -15,6 +16,9 @@ const PIXEL_REPRESENTATION: Tag = Tag(0x0028, 0x0103);
 
 /// What one element costs beside its value, in bytes.
 const ELEMENT: usize = size_of::<Element>() + 16;
+
+/// Addresses of an instance at fault that are kept.
+const KEPT: usize = 10_000;
 
 /// Padding may be left out: nothing is lost by it.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -46,6 +50,8 @@ struct Level {
     data: Draft,
     disordered: bool,
     signed: bool,
+    /// Private elements that came without their block: their places, and their owners.
+    owned: Vec<(usize, String)>,
     open: Open,
 }
 
@@ -60,6 +66,7 @@ struct Open {
     inline: Option<Vec<u8>>,
     bulk: Option<String>,
     has_value: bool,
+    owner: Option<String>,
 }
 
 impl Builder {
@@ -90,6 +97,11 @@ impl Builder {
         }
     }
 
+    /// Bytes of memory that are taken so far.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
     /// The attribute that is open, for a fault.
     pub fn tag(&self) -> Tag {
         self.levels.last().and_then(|level| level.open.tag).unwrap_or(Tag(0, 0))
@@ -109,6 +121,17 @@ impl Builder {
             level.open.clear();
             level.open.tag = Some(tag);
         }
+    }
+
+    /// Opens a private attribute of this owner: the last byte of its tag counts, its block is found when the data set is
+    /// whole (PS3.19 A.1.5).
+    pub fn begin_private(&mut self, tag: Tag, owner: &str) {
+        self.begin(Tag(tag.group(), 0x1000 | tag.element() & 0x00FF));
+        if tag.group() % 2 == 0 || owner.trim().is_empty() || owner.contains('\\') {
+            return self.fail(Fault::Creator(tag));
+        }
+        self.count(owner.len() + size_of::<(usize, String)>());
+        self.open().owner = Some(owner.trim().to_owned());
     }
 
     /// Its VR, as two letters.
@@ -224,7 +247,7 @@ impl Builder {
                     if level == 1 {
                         self.identify(&element);
                     }
-                    self.put(element);
+                    self.put(element, open.owner.take());
                 }
             }
         }
@@ -246,15 +269,13 @@ impl Builder {
         }
         self.count(ELEMENT + uri.len() + size_of::<Hole>());
         // After a fault the addresses are still worth knowing, as long as they are few.
-        if self.fault.is_some() && self.bulk.len() >= 10_000 {
+        if self.fault.is_some() && (self.bulk.len() >= KEPT || self.held > self.limits.held) {
             return;
         }
         let number = self.bulk.len();
         let vr = vr.unwrap_or(VR::UN);
         self.bulk.push(Hole { uri, tag, vr, nested: self.levels.len() > 1 });
-        if self.fault.is_none() {
-            self.put(Element { tag, vr, value: Value::Bulk(number) });
-        }
+        self.put(Element { tag, vr, value: Value::Bulk(number) }, open.owner.clone());
     }
 
     /// The element; `None` for what is left out.
@@ -312,11 +333,12 @@ impl Builder {
         }
     }
 
-    fn put(&mut self, element: Element) {
+    fn put(&mut self, element: Element, owner: Option<String>) {
         if self.fault.is_some() {
             return;
         }
         let Some(level) = self.levels.last_mut() else { return };
+        level.owned.extend(owner.map(|owner| (level.data.elements.len(), owner)));
         level.disordered |= level.data.elements.last().is_some_and(|last| last.tag >= element.tag);
         level.data.elements.push(element);
     }
@@ -339,7 +361,14 @@ impl Builder {
 
     /// A level's data set, its tags ascending.
     fn ordered(&mut self, level: Level) -> Draft {
-        let Level { mut data, disordered, .. } = level;
+        let Level { mut data, mut disordered, owned, .. } = level;
+        if !owned.is_empty() && self.fault.is_none() {
+            disordered = true;
+            self.wide |= owned.iter().any(|(_, owner)| !owner.is_ascii());
+            if let Err(fault) = private::put_into_blocks(&mut data, owned, &mut self.bulk) {
+                self.fail(fault);
+            }
+        }
         if disordered {
             data.elements.sort_by_key(|element| element.tag);
             let twice = data.elements.windows(2).find_map(|pair| match pair {

@@ -6,6 +6,7 @@
 
 mod builder;
 mod layout;
+mod private;
 mod value;
 
 pub use builder::Builder;
@@ -25,13 +26,13 @@ pub struct Limits {
     /// Bytes of one value. Default 4 MiB: a longer one belongs into a part of its own. While it is read, up to four
     /// times as much is held.
     pub value: usize,
-    /// Bytes of all that is held. Default 24 MiB.
+    /// Bytes of all that is held of one instance. Default 16 MiB.
     pub held: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 64, elements: 1_000_000, value: 4 << 20, held: 24 << 20 }
+        Self { depth: 64, elements: 1_000_000, value: 4 << 20, held: 16 << 20 }
     }
 }
 
