@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use dicomweb::media::{
-    Accept, MediaType, MissingAccept, Resource, bulk_offers, frame_offers, instance_offers, json_offers,
+    Accept, MediaType, MissingAccept, Resource, bulk_offers, frame_offers, instance_offers, model_offers,
 };
 use dicomweb::multipart::{Boundary, Event, Limits, Parser};
 use dicomweb::query::{Level, RetrieveRequest, SearchRequest};
@@ -183,7 +183,7 @@ fn accept_and_range() {
             instance_offers(EXPLICIT_LE, false),
             frame_offers(syntax, 2),
             bulk_offers().to_vec(),
-            json_offers().to_vec(),
+            model_offers().to_vec(),
         ];
         let mut chosen = Vec::new();
         for resource in [Resource::Instances, Resource::Metadata, Resource::Frames, Resource::Bulk] {

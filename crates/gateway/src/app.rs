@@ -114,6 +114,7 @@ impl Gateway {
             root: origin,
             base,
             viewer: self.viewer,
+            store_places: store::Places::default(),
             secret,
             metrics: self.metrics,
             stop,
@@ -166,6 +167,7 @@ struct Shared {
     root: String,
     base: Base,
     viewer: Option<Viewer>,
+    store_places: store::Places,
     secret: [u8; 32],
     metrics: Option<RenderMetrics>,
     stop: CancellationToken,
@@ -198,6 +200,11 @@ impl App {
     /// `…/dicom-web`.
     pub(crate) fn base(&self) -> &Base {
         &self.0.base
+    }
+
+    /// The places of stores that bring metadata.
+    pub(crate) fn store_places(&self) -> &store::Places {
+        &self.0.store_places
     }
 
     /// Random bytes of this process, for boundaries.
@@ -347,7 +354,7 @@ fn finish(app: &App, request: &HeaderMap, response: &mut Response, started: Inst
         headers.insert(HeaderName::from_static("server-timing"), timing);
     }
     for (name, value) in [
-        (VARY, "Accept, Authorization, Cookie"),
+        (VARY, "Accept, Accept-Encoding, Authorization, Cookie"),
         (CACHE_CONTROL, "private, no-cache"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (HeaderName::from_static("content-security-policy"), "default-src 'none'; sandbox"),

@@ -43,6 +43,15 @@ impl Tag {
     }
 }
 
+/// A boundary for a body that has no tag.
+pub(crate) fn random_boundary(secret: &[u8]) -> Boundary {
+    let mut bits = [0; 16];
+    match getrandom::fill(&mut bits) {
+        Ok(()) => Boundary::from_random(u128::from_be_bytes(bits)),
+        Err(_) => Tag::of(&bits, "several").boundary(secret),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,9 @@ pub struct Limits {
     pub per_address: usize,
     /// Bytes of one store's body. Default 64 GiB; costs disk only.
     pub request_bytes: u64,
+    /// Bytes of bulk data that one store may keep waiting below the data folder until the place where they go is known.
+    /// Default 8 GiB; costs disk only, and never its reserve.
+    pub scratch_bytes: u64,
     /// From accepting to the first byte of a request. Default 10 s.
     pub first_byte: Duration,
     /// The TLS handshake. Default 10 s.
@@ -62,6 +65,7 @@ impl Default for Limits {
             connections: 6_000,
             per_address: 256,
             request_bytes: 64 << 30,
+            scratch_bytes: 8 << 30,
             first_byte: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(10),

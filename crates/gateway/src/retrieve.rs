@@ -6,7 +6,7 @@ use archive::{Archive, Form, InstanceRecord, Instances, Target};
 use axum::response::Response;
 use bytes::Bytes;
 use dicomweb::media::{Accept, DICOM, Framing, Offer, Resource, instance_offers};
-use dicomweb::multipart::{Boundary, Writer};
+use dicomweb::multipart::Writer;
 use dicomweb::query::{QueryError, RetrieveRequest};
 use dicomweb::range::{self, Wanted};
 use dicomweb::url::Place;
@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use model::transfer_syntax::{self, Syntax};
 
 use crate::app::Call;
-use crate::conditional::Tag;
+use crate::conditional::{Tag, random_boundary};
 use crate::outgoing::{Outgoing, Pieces, Segment, begun, content_length, cut};
 use crate::refusal::Refusal;
 
@@ -272,13 +272,7 @@ impl Survey<'_> {
 }
 
 async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Response, Refusal> {
-    let mut bits = [0; 16];
-    let random = getrandom::fill(&mut bits).is_ok();
-    let boundary = match random {
-        true => Boundary::from_random(u128::from_be_bytes(bits)),
-        false => Tag::of(&bits, "study").boundary(call.app.secret()),
-    };
-    let writer = Writer::new(boundary);
+    let writer = Writer::new(random_boundary(call.app.secret()));
     let content_type = writer.content_type(DICOM);
     let base = call.app.base().clone();
     let pieces = futures::stream::try_unfold((parts, Some(writer)), move |(mut parts, writer)| {

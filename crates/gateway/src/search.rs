@@ -3,16 +3,18 @@
 use archive::{Include, Query, SearchPage};
 use axum::body::Body;
 use axum::response::Response;
-use dicomweb::json::complete;
-use dicomweb::media::{Accept, DICOM_JSON, Resource, json_offers};
+use dicomweb::media::{Accept, Offer, Resource, model_offers};
 use dicomweb::query::{self, Level, SearchRequest, Warning};
 use http::header::{CONTENT_TYPE, WARNING};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use model::{SeriesUid, StudyUid};
 
 use crate::app::Call;
+use crate::compress::Coding;
+use crate::conditional::random_boundary;
 use crate::refusal::Refusal;
-use crate::retrieve::choose;
+use crate::retrieve::{choose, insert};
+use crate::sheet::Sheet;
 
 /// Matches beyond a page are counted up to this many.
 const COUNTED: u32 = 1_000;
@@ -27,11 +29,12 @@ pub(crate) async fn search(
     let request = SearchRequest::parse(level, study, series, call.query)?;
     let missing = call.app.config().missing_accept;
     let accept = Accept::read(call.accept(), request.accept.as_deref(), Resource::Search, missing)?;
-    choose(&accept, &json_offers())?;
+    let offers = model_offers();
+    let offer = choose(&accept, &offers)?;
     let (query, mut warnings) = archive_query(request);
     let page = call.app.archive().search(&call.who, query).await?;
     warnings.extend(page.ignored.iter().map(|path| Warning::NotMatched(query::dotted(path))));
-    Ok(answer(call, &page, &warnings))
+    answer(call, &page, &warnings, offer).await
 }
 
 fn archive_query(request: SearchRequest) -> (Query, Vec<Warning>) {
@@ -54,23 +57,20 @@ fn archive_query(request: SearchRequest) -> (Query, Vec<Warning>) {
     (query, request.warnings)
 }
 
-fn answer(call: &Call<'_>, page: &SearchPage, warnings: &[Warning]) -> Response {
-    let mut out = Vec::with_capacity(page.results.iter().map(|result| result.json.len() + 128).sum());
-    for (at, result) in page.results.iter().enumerate() {
-        out.push(if at == 0 { b'[' } else { b',' });
-        complete(&result.json, call.app.base().as_str(), &mut out);
-    }
-    let found = !out.is_empty();
-    if found {
-        out.push(b']');
-    }
-    let mut response = Response::new(Body::from(out));
+async fn answer(
+    call: &Call<'_>,
+    page: &SearchPage,
+    warnings: &[Warning],
+    offer: &Offer,
+) -> Result<Response, Refusal> {
+    let found = !page.results.is_empty();
+    let mut response = match found {
+        true => results(call, page, offer).await?,
+        false => Response::new(Body::empty()),
+    };
     let headers = response.headers_mut();
-    if found {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(DICOM_JSON));
-        if page.remaining > 0 {
-            headers.append(WARNING, call.app.warning(&remaining(page.remaining)));
-        }
+    if found && page.remaining > 0 {
+        headers.append(WARNING, call.app.warning(&remaining(page.remaining)));
     }
     for warning in warnings {
         headers.append(WARNING, call.app.warning(&warning.to_string()));
@@ -78,7 +78,23 @@ fn answer(call: &Call<'_>, page: &SearchPage, warnings: &[Warning]) -> Response 
     if !found {
         *response.status_mut() = StatusCode::NO_CONTENT;
     }
-    response
+    Ok(response)
+}
+
+/// The matches: one array, or one XML document each.
+async fn results(call: &Call<'_>, page: &SearchPage, offer: &Offer) -> Result<Response, Refusal> {
+    let mut sheet = Sheet::new(offer, random_boundary(call.app.secret()));
+    sheet.out.reserve(page.results.iter().map(|result| result.json.len() + 128).sum());
+    for result in &page.results {
+        sheet.push(&result.json, call.app.base().as_str())?;
+    }
+    sheet.close();
+    let (content_type, length) = (sheet.content_type(), sheet.out.len());
+    let coding = Coding::of(&call.caller.headers).for_length(length);
+    let mut response = Response::new(coding.whole(sheet.out).await?);
+    insert(response.headers_mut(), CONTENT_TYPE, &content_type);
+    coding.mark(&mut response);
+    Ok(response)
 }
 
 /// The Standard's sentence (PS3.18 8.3.4.4.1).

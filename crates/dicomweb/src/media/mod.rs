@@ -11,11 +11,13 @@ mod range;
 
 pub use accept::{Accept, AcceptError, MissingAccept, Resource};
 pub use media_type::MediaType;
-pub use offers::{Framing, Offer, bulk_offers, frame_offers, instance_offers, json_offers};
+pub use offers::{Framing, Offer, bulk_offers, frame_offers, instance_offers, model_offers, response_offers};
 
 /// `application/dicom`, a Part 10 file.
 pub const DICOM: &str = "application/dicom";
 /// `application/dicom+json`, the DICOM JSON model (PS3.18 Annex F).
 pub const DICOM_JSON: &str = "application/dicom+json";
+/// `application/dicom+xml`, the Native DICOM Model (PS3.19 A.1).
+pub const DICOM_XML: &str = "application/dicom+xml";
 /// `application/octet-stream`, bulk data without compression.
 pub const OCTET_STREAM: &str = "application/octet-stream";

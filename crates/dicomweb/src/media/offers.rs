@@ -4,7 +4,7 @@ use std::fmt;
 
 use model::transfer_syntax::{EXPLICIT_LE, Encoding, Lossy, Pixels, Syntax};
 
-use super::{DICOM, DICOM_JSON, OCTET_STREAM};
+use super::{DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM};
 
 /// How items stand in the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -149,7 +149,21 @@ pub fn bulk_offers() -> [Offer; 2] {
     })
 }
 
-/// What can be given of metadata, of search results and of a store response: DICOM JSON.
-pub fn json_offers() -> [Offer; 1] {
-    [Offer { framing: Framing::Single, media: DICOM_JSON, syntax: None, is_default: true, answers: ANY }]
+/// What can be given of metadata and of search results: DICOM JSON as one array, and XML with a part for each data set
+/// (PS3.18 Tables 10.4.4-1 and 10.6.4-1).
+pub fn model_offers() -> [Offer; 2] {
+    [json_offer(), xml_offer(Framing::Multipart)]
+}
+
+/// What can be given of a store response: DICOM JSON, and XML (PS3.18 Table 10.5.4-1).
+pub fn response_offers() -> [Offer; 2] {
+    [json_offer(), xml_offer(Framing::Single)]
+}
+
+fn json_offer() -> Offer {
+    Offer { framing: Framing::Single, media: DICOM_JSON, syntax: None, is_default: true, answers: ANY }
+}
+
+fn xml_offer(framing: Framing) -> Offer {
+    Offer { framing, media: DICOM_XML, syntax: None, is_default: false, answers: ANY }
 }

@@ -1,13 +1,15 @@
 //! STOW-RS: `POST /studies` and `POST /studies/{study}` (PS3.18 10.5).
 
 mod answer;
+mod described;
+mod ledger;
 mod parts;
 mod request;
 mod session;
 mod upload;
 
 use axum::response::Response;
-use dicomweb::media::{Accept, Resource, json_offers};
+use dicomweb::media::{Accept, Resource, response_offers};
 use dicomweb::query::RetrieveRequest;
 use model::StudyUid;
 
@@ -16,6 +18,9 @@ use access::Action;
 use crate::app::Call;
 use crate::refusal::{Refusal, sentence};
 
+use self::request::Form;
+
+pub(crate) use described::Places;
 pub(crate) use upload::Upload;
 
 /// Takes the instances of the request's body in, each on its own, and answers with what became of them.
@@ -34,11 +39,14 @@ pub(crate) async fn store(
         Resource::Store,
         call.app.config().missing_accept,
     )?;
-    let offers = json_offers();
-    if accept.choose(&offers).is_none() {
+    let offers = response_offers();
+    let Some(offer) = accept.choose(&offers) else {
         return Err(Refusal::not_acceptable(&offers.map(|offer| offer.to_string())));
-    }
-    let source = request::parts(&call.caller.headers, &call.app.config().limits)?;
-    let done = session::run(call, study, source, body).await;
-    answer::answer(call.app, done)
+    };
+    let (form, source) = request::parts(&call.caller.headers, &call.app.config().limits)?;
+    let done = match form {
+        Form::Files => session::run(call, study, source, body).await,
+        Form::Json | Form::Xml => described::run(call, study, form, source, body).await,
+    };
+    answer::answer(call.app, done, offer)
 }

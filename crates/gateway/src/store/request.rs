@@ -10,10 +10,34 @@ use crate::config::Limits;
 use crate::refusal::Refusal;
 
 /// What can be stored, as an `Accept-Post` lists it.
-const SUPPORTED: &str = "multipart/related; type=\"application/dicom\", application/dicom";
+const SUPPORTED: &str = "multipart/related; type=\"application/dicom\", \
+    multipart/related; type=\"application/dicom+json\", \
+    multipart/related; type=\"application/dicom+xml\", application/dicom";
+
+/// How a request brings its instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Each part is a Part 10 file.
+    Files,
+    /// One part describes them as DICOM JSON, the others are bulk data.
+    Json,
+    /// The first parts describe one each as Native DICOM Model XML, the others are bulk data.
+    Xml,
+}
+
+impl Form {
+    /// The media type of the parts that name the form.
+    pub(super) fn media(self) -> &'static str {
+        match self {
+            Form::Files => "application/dicom",
+            Form::Json => "application/dicom+json",
+            Form::Xml => "application/dicom+xml",
+        }
+    }
+}
 
 /// Reads the head; gives what cuts the body into parts.
-pub(super) fn parts(headers: &HeaderMap, limits: &Limits) -> Result<Parts, Refusal> {
+pub(super) fn parts(headers: &HeaderMap, limits: &Limits) -> Result<(Form, Parts), Refusal> {
     let encoded = headers
         .get_all(CONTENT_ENCODING)
         .iter()
@@ -32,15 +56,20 @@ pub(super) fn parts(headers: &HeaderMap, limits: &Limits) -> Result<Parts, Refus
         return Err(unsupported(&format!("The Content-Type cannot be read. Send one of: {SUPPORTED}")));
     };
     if media.is_named("application/dicom") {
-        return Ok(Parts::one());
+        return Ok((Form::Files, Parts::one()));
     }
-    let dicom = |kind: &str| MediaType::parse(kind).is_some_and(|kind| kind.is_named("application/dicom"));
-    if !media.is("multipart", "related") || !media.parameter("type").is_none_or(dicom) {
+    let named =
+        |form: Form, kind: &str| MediaType::parse(kind).is_some_and(|kind| kind.is_named(form.media()));
+    let form = match media.parameter("type") {
+        None => Some(Form::Files),
+        Some(kind) => [Form::Files, Form::Json, Form::Xml].into_iter().find(|form| named(*form, kind)),
+    };
+    let Some(form) = form.filter(|_| media.is("multipart", "related")) else {
         return Err(unsupported(&format!("This media type is not stored here. Send one of: {SUPPORTED}")));
-    }
+    };
     let boundary = Boundary::new(media.parameter("boundary").unwrap_or(""))
         .map_err(|error| Refusal::bad_request(crate::refusal::sentence(&error.to_string())))?;
-    Ok(Parts::multipart(&boundary, multipart::Limits::default()))
+    Ok((form, Parts::multipart(&boundary, multipart::Limits::default())))
 }
 
 /// 413 with the limit.
@@ -87,7 +116,11 @@ mod tests {
             ("multipart/related; type=\"application/dicom\"", Some(400)),
             ("multipart/related; type=\"application/dicom\"; boundary=\"\"", Some(400)),
             (long.as_str(), Some(400)),
-            ("multipart/related; type=\"application/dicom+json\"; boundary=B", Some(415)),
+            ("multipart/related; type=\"application/dicom+json\"; boundary=B", None),
+            ("multipart/related; type=Application/DICOM+JSON; boundary=B", None),
+            ("multipart/related; type=\"application/dicom+json\"", Some(400)),
+            ("multipart/related; type=\"application/dicom+xml\"; boundary=B", None),
+            ("application/dicom+json", Some(415)),
             ("multipart/related; type=text/plain; boundary=B", Some(415)),
             ("multipart/form-data; boundary=B", Some(415)),
             ("application/zip", Some(415)),

@@ -1,7 +1,7 @@
 use model::transfer_syntax::{Syntax, by_uid};
 
 use super::*;
-use crate::media::{bulk_offers, frame_offers, instance_offers, json_offers};
+use crate::media::{bulk_offers, frame_offers, instance_offers, model_offers, response_offers};
 
 const IMPLICIT: &str = "1.2.840.10008.1.2";
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
@@ -240,14 +240,45 @@ fn wado_010_and_qido_002_json() {
         ("application/json, text/plain, */*", "single application/dicom+json"),
         ("application/*", "single application/dicom+json"),
         ("application/dicom+json; charset=utf-8", "single application/dicom+json"),
-        ("multipart/related; type=\"application/dicom+xml\"", "406"),
+        ("text/xml", "406"),
         ("application/dicom", "406"),
         ("text/html", "406"),
     ] {
         for resource in [Resource::Metadata, Resource::Search, Resource::Store] {
             let accept = read(header, None, resource).expect("an Accept");
-            assert_eq!(choice(&accept, &json_offers()), expected, "{header:?}");
+            assert_eq!(choice(&accept, &model_offers()), expected, "{header:?}");
         }
+    }
+}
+
+/// WADO-011, QIDO-002, STOW-027.
+#[test]
+fn xml() {
+    for (header, model, response) in [
+        ("multipart/related; type=\"application/dicom+xml\"", "multipart application/dicom+xml", "406"),
+        (
+            "multipart/related; type=application/dicom+xml, */*;q=0.1",
+            "multipart application/dicom+xml",
+            "single application/dicom+json",
+        ),
+        ("application/dicom+xml", "406", "single application/dicom+xml"),
+        (
+            "application/dicom+xml, application/dicom+json;q=0.9",
+            "single application/dicom+json",
+            "single application/dicom+xml",
+        ),
+        (
+            "application/dicom+xml;q=0.5, application/dicom+json",
+            "single application/dicom+json",
+            "single application/dicom+json",
+        ),
+    ] {
+        for resource in [Resource::Metadata, Resource::Search] {
+            let accept = read(header, None, resource).expect("an Accept");
+            assert_eq!(choice(&accept, &model_offers()), model, "{header:?}");
+        }
+        let accept = read(header, None, Resource::Store).expect("an Accept");
+        assert_eq!(choice(&accept, &response_offers()), response, "{header:?}");
     }
 }
 
@@ -269,7 +300,7 @@ fn wado_017_bulk_data() {
 fn wado_012_no_accept() {
     let none = std::iter::empty::<&str>;
     let lenient = Accept::read(none(), None, Resource::Metadata, MissingAccept::Anything).expect("an Accept");
-    assert_eq!(choice(&lenient, &json_offers()), "single application/dicom+json");
+    assert_eq!(choice(&lenient, &model_offers()), "single application/dicom+json");
     let strict = Accept::read(none(), None, Resource::Metadata, MissingAccept::Refuse);
     assert_eq!(strict, Err(AcceptError::Missing));
     let strict =
