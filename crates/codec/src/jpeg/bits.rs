@@ -137,6 +137,15 @@ impl<'a> Bits<'a> {
         extend(value, bits)
     }
 
+    /// The number of `bits` bits behind a code of `code` bits, both passed: together at most 31.
+    #[inline(always)]
+    pub(super) fn extend_behind(&mut self, code: u8, bits: u8) -> i32 {
+        let (code, bits) = (u32::from(code), u32::from(bits));
+        let value = ((self.buffer << (code & 63) >> 1) >> (63_u32.wrapping_sub(bits) & 63)) as i32;
+        self.skip(code.wrapping_add(bits));
+        extend(value, bits)
+    }
+
     /// Whether more was taken than there was.
     pub(super) fn overran(&self) -> bool {
         self.at * 8 > self.data.len() * 8 + self.count as usize
@@ -154,9 +163,11 @@ impl<'a> Bits<'a> {
 /// T.81 F.2.2.1: EXTEND.
 #[inline(always)]
 pub(super) fn extend(value: i32, bits: u32) -> i32 {
-    // Below half of the range: negative, counted from -(2^bits - 1).
-    let low = ((value << 1) >> (bits & 31)) == 0;
-    if low { value.wrapping_sub((1_i32 << (bits & 31)).wrapping_sub(1)) } else { value }
+    // Below half of the range it is negative, counted from -(2^bits - 1). Numbers instead of a branch: a sign cannot
+    // be foreseen.
+    let half = 1_i32.wrapping_shl(bits) >> 1;
+    let low = value.wrapping_sub(half) >> 31;
+    value.wrapping_add(low & 1_i32.wrapping_sub(1_i32.wrapping_shl(bits)))
 }
 
 #[cfg(test)]

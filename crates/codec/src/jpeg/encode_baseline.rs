@@ -58,7 +58,7 @@ pub fn encode_baseline(
         return Err(CodecError::Unsupported(format!("baseline JPEG of {format:?}")));
     }
     raster.check()?;
-    let planes = planes(raster, subsampling)?;
+    let planes = planes(raster, subsampling);
     let tables = QUANTISATION.map(|table| scale(&table, quality));
 
     let mut writer = Writer::new(raster.samples.len() / 4 + 1024);
@@ -85,7 +85,7 @@ pub fn encode_baseline(
     let scan: Vec<u8> = ids().flat_map(|(id, _, kind)| [id, kind << 4 | kind]).collect();
     writer.marker(SOS, &[&[format.components], &scan, &[0, 63, 0]]);
 
-    let quantisers = tables.map(|table| Quantiser::new(&natural(&table)));
+    let quantisers = tables.map(|table| Quantiser::new(&placed(&table)));
     let coders = planes.iter().enumerate().filter_map(|(index, plane)| {
         let kind = index.min(1);
         let ((dc, ac), quantiser) = (codes.get(kind)?, quantisers.get(kind)?);
@@ -115,15 +115,27 @@ fn scale(table: &[u8; 64], quality: u8) -> [u8; 64] {
     table.map(|step| ((u32::from(step) * percent + 50) / 100).clamp(1, 255) as u8)
 }
 
-/// A table out of zigzag order.
-fn natural(table: &[u8; 64]) -> [u8; 64] {
-    let mut natural = [0; 64];
-    for (&place, &step) in ZIGZAG.iter().zip(table) {
-        if let Some(to) = natural.get_mut(usize::from(place)) {
+/// Where the coefficients of the zigzag order are in the transposed block that [`fdct`] gives.
+#[allow(clippy::indexing_slicing, reason = "the compiler runs it")]
+const PLACES: [u8; 64] = {
+    let mut places = ZIGZAG;
+    let mut n = 0;
+    while n < 64 {
+        places[n] = places[n] % 8 * 8 + places[n] / 8;
+        n += 1;
+    }
+    places
+};
+
+/// A table of zigzag order in the order of [`PLACES`].
+fn placed(table: &[u8; 64]) -> [u8; 64] {
+    let mut placed = [0; 64];
+    for (&place, &step) in PLACES.iter().zip(table) {
+        if let Some(to) = placed.get_mut(usize::from(place)) {
             *to = step;
         }
     }
-    natural
+    placed
 }
 
 /// One component, padded to whole blocks.
@@ -163,33 +175,33 @@ impl Plane {
 }
 
 /// The components of a raster, chrominance as coarse as wished.
-fn planes(raster: &Raster, subsampling: Subsampling) -> Result<Vec<Plane>, CodecError> {
+fn planes(raster: &Raster, subsampling: Subsampling) -> Vec<Plane> {
     let (width, height) = (raster.format.width as usize, raster.format.height as usize);
     if raster.format.components == 1 {
         let columns = width.div_ceil(8);
-        let mut samples = Vec::with_capacity(columns * 8 * (height + 7));
-        for row in raster.samples.chunks_exact(width) {
-            samples.extend_from_slice(row);
-            pad(&mut samples, columns * 8);
+        let mut samples = vec![0; columns * 8 * height];
+        for (to, row) in samples.chunks_exact_mut(columns * 8).zip(raster.samples.chunks_exact(width)) {
+            to.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
+            pad(to, width);
         }
-        return Ok(vec![Plane::new((1, 1), columns, samples)]);
+        return vec![Plane::new((1, 1), columns, samples)];
     }
     let (h, v) = subsampling.factors();
-    let whole = width.div_ceil(8 * h) * 8 * h;
-    let pixels = raster.samples.as_chunks::<3>().0;
-    let mut parts: [Vec<u8>; 3] = Default::default();
-    parts.iter_mut().for_each(|part| part.reserve(whole * (height + 7)));
-    for row in pixels.chunks_exact(width) {
-        for pixel in row {
-            let sample = if raster.colour == Colour::Ycc { *pixel } else { ycc(*pixel) };
-            parts.iter_mut().zip(sample).for_each(|(part, sample)| part.push(sample));
-        }
-        parts.iter_mut().for_each(|part| pad(part, whole));
-    }
-    let [y, cb, cr] = parts;
     // Luminance has no more blocks than its own columns need.
-    let columns = width.div_ceil(8);
-    let y = y.chunks_exact(whole).flat_map(|row| row.iter().take(columns * 8)).copied().collect();
+    let (columns, whole) = (width.div_ceil(8), width.div_ceil(8 * h) * 8 * h);
+    let mut y = vec![0; columns * 8 * height];
+    let (mut cb, mut cr) = (vec![0; whole * height], vec![0; whole * height]);
+    let pixels = raster.samples.as_chunks::<3>().0.chunks_exact(width);
+    let rows =
+        y.chunks_exact_mut(columns * 8).zip(cb.chunks_exact_mut(whole).zip(cr.chunks_exact_mut(whole)));
+    for (pixels, (y, (cb, cr))) in pixels.zip(rows) {
+        if raster.colour == Colour::Ycc {
+            split(pixels, y, cb, cr, |pixel| pixel);
+        } else {
+            split(pixels, y, cb, cr, ycc);
+        }
+        [y, cb, cr].into_iter().for_each(|row| pad(row, width));
+    }
     let mut planes = vec![Plane::new((h, v), columns, y)];
     for part in [cb, cr] {
         let coarse = match subsampling {
@@ -199,13 +211,27 @@ fn planes(raster: &Raster, subsampling: Subsampling) -> Result<Vec<Plane>, Codec
         };
         planes.push(Plane::new((1, 1), whole / (8 * h), coarse));
     }
-    Ok(planes)
+    planes
 }
 
-/// Repeats the last sample until the samples are whole rows again.
-fn pad(samples: &mut Vec<u8>, stride: usize) {
-    let last = samples.last().copied().unwrap_or(0);
-    samples.resize(samples.len().next_multiple_of(stride), last);
+/// A row of pixels as a row of each component.
+#[inline(always)]
+fn split(
+    pixels: &[[u8; 3]],
+    y: &mut [u8],
+    cb: &mut [u8],
+    cr: &mut [u8],
+    convert: impl Fn([u8; 3]) -> [u8; 3],
+) {
+    for (pixel, (y, (cb, cr))) in pixels.iter().zip(y.iter_mut().zip(cb.iter_mut().zip(cr))) {
+        [*y, *cb, *cr] = convert(*pixel);
+    }
+}
+
+/// Repeats the last of `width` samples to the end of a row.
+fn pad(row: &mut [u8], width: usize) {
+    let (used, rest) = row.split_at_mut(width.min(row.len()));
+    rest.fill(used.last().copied().unwrap_or(0));
 }
 
 /// The mean of each pair, rounded down and up in turn.
@@ -266,31 +292,26 @@ impl Coder<'_> {
             self.ac.put(0, 0, 0, writer);
             return;
         }
-        let mut block = self.plane.block(x, y);
-        fdct(&mut block);
-        let mut places = ZIGZAG.iter().map(|&place| {
-            let place = usize::from(place & 63);
-            self.quantiser.round(place, block.get(place).copied().unwrap_or(0))
-        });
-        let dc = places.next().unwrap_or(0);
-        let (size, bits) = category(dc - self.before);
+        let mut block = fdct(&self.plane.block(x, y));
+        self.quantiser.round(&mut block);
+        let order = PLACES.map(|place| block.get(usize::from(place & 63)).copied().unwrap_or(0));
+        let [dc, ac @ ..] = order;
+        let (size, bits) = category(dc.wrapping_sub(self.before));
         self.before = dc;
         self.dc.put(size, bits, u32::from(size), writer);
-        let mut zeros = 0;
-        for value in places {
-            if value == 0 {
-                zeros += 1;
-                continue;
-            }
-            while zeros > 15 {
-                self.ac.put(0xF0, 0, 0, writer);
-                zeros -= 16;
-            }
-            let (size, bits) = category(value);
-            self.ac.put(zeros << 4 | size, bits, u32::from(size), writer);
-            zeros = 0;
+        let mut left =
+            ac.iter().enumerate().fold(0_u64, |mask, (n, value)| mask | u64::from(*value != 0) << n);
+        let mut at = 0;
+        while left != 0 {
+            let next = left.trailing_zeros();
+            let zeros = next - at;
+            (0..zeros / 16).for_each(|_| self.ac.put(0xF0, 0, 0, writer));
+            let (size, bits) = category(ac.get(next as usize).copied().unwrap_or(0));
+            self.ac.put(((zeros % 16) as u8) << 4 | size, bits, u32::from(size), writer);
+            at = next + 1;
+            left &= left - 1;
         }
-        if zeros > 0 {
+        if at < 63 {
             self.ac.put(0, 0, 0, writer);
         }
     }

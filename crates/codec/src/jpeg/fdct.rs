@@ -21,21 +21,34 @@ const C_2_053: Int = Wrapping(16819);
 const C_2_562: Int = Wrapping(20995);
 const C_3_072: Int = Wrapping(25172);
 
-/// Coefficients, 8 times too large, of samples less 128; both in natural order.
-pub(super) fn fdct(block: &mut [i32; 64]) {
-    for row in block.as_chunks_mut::<8>().0 {
+/// Coefficients, 8 times too large, of samples less 128. Rows become columns: the result is transposed.
+pub(super) fn fdct(block: &[i32; 64]) -> [i32; 64] {
+    let mut rows = [[0; 8]; 8];
+    for (to, row) in rows.iter_mut().zip(block.as_chunks::<8>().0) {
         let ([s, d], rest) = butterfly(row);
         let rest = rest.map(|value| descale(value, FRACTION - BETWEEN).0);
-        *row = merge([(s << BETWEEN).0, (d << BETWEEN).0], rest);
+        *to = merge([(s << BETWEEN).0, (d << BETWEEN).0], rest);
     }
-    for x in 0..8 {
-        let mut column = [0; 8];
-        column.iter_mut().zip(block.iter().skip(x).step_by(8)).for_each(|(to, from)| *to = *from);
+    let mut out = [0; 64];
+    for (to, column) in out.as_chunks_mut::<8>().0.iter_mut().zip(transpose(&rows)) {
         let (flat, rest) = butterfly(&column);
         let rest = rest.map(|value| descale(value, FRACTION + BETWEEN).0);
-        let done = merge(flat.map(|value| descale(value, BETWEEN).0), rest);
-        block.iter_mut().skip(x).step_by(8).zip(done).for_each(|(to, from)| *to = from);
+        *to = merge(flat.map(|value| descale(value, BETWEEN).0), rest);
     }
+    out
+}
+
+#[inline(always)]
+fn transpose(rows: &[[i32; 8]; 8]) -> [[i32; 8]; 8] {
+    let mut columns = [[0; 8]; 8];
+    for (y, row) in rows.iter().enumerate() {
+        for (column, value) in columns.iter_mut().zip(row) {
+            if let Some(to) = column.get_mut(y) {
+                *to = *value;
+            }
+        }
+    }
+    columns
 }
 
 #[inline(always)]
@@ -72,26 +85,31 @@ fn butterfly(row: &[i32; 8]) -> ([Int; 2], [Int; 6]) {
 
 /// A quantisation table that divides by multiplying.
 pub(super) struct Quantiser {
-    /// In natural order: half of the divisor, and 2^32 by the divisor, rounded up.
-    steps: [(u32, u64); 64],
+    /// Half of each divisor.
+    halves: [u32; 64],
+    /// 2^32 by each divisor, rounded up.
+    reciprocals: [u32; 64],
 }
 
 impl Quantiser {
-    /// For steps of 1 to 255 in natural order.
+    /// For steps of 1 to 255, in the order of the coefficients.
     pub(super) fn new(table: &[u8; 64]) -> Self {
-        let step = |step: u8| {
-            let divisor = u32::from(step.max(1)) * 8;
-            (divisor / 2, (1_u64 << 32).div_ceil(u64::from(divisor)))
-        };
-        Self { steps: table.map(step) }
+        let divisors = table.map(|step| u32::from(step.max(1)) * 8);
+        Self {
+            halves: divisors.map(|divisor| divisor / 2),
+            reciprocals: divisors.map(|divisor| (1_u64 << 32).div_ceil(u64::from(divisor)) as u32),
+        }
     }
 
-    /// Rounds a coefficient of [`fdct`] at a natural place to its step. Exact: coefficients have less than 17 bits.
+    /// Rounds coefficients of [`fdct`] to their steps. Exact: they have less than 17 bits.
     #[inline(always)]
-    pub(super) fn round(&self, place: usize, value: i32) -> i32 {
-        let (half, reciprocal) = self.steps.get(place).copied().unwrap_or((0, 0));
-        let size = (u64::from(value.unsigned_abs().wrapping_add(half)).wrapping_mul(reciprocal) >> 32) as i32;
-        if value < 0 { size.wrapping_neg() } else { size }
+    pub(super) fn round(&self, block: &mut [i32; 64]) {
+        for (value, (half, reciprocal)) in block.iter_mut().zip(self.halves.iter().zip(&self.reciprocals)) {
+            let whole = value.unsigned_abs().wrapping_add(*half);
+            let size = (u64::from(whole).wrapping_mul(u64::from(*reciprocal)) >> 32) as i32;
+            let sign = *value >> 31;
+            *value = (size ^ sign).wrapping_sub(sign);
+        }
     }
 }
 
@@ -106,15 +124,16 @@ mod tests {
             let divisor = i32::from(step) * 8;
             for value in (-17_000..17_000_i32).step_by(7) {
                 let expected = value.signum() * ((value.abs() + divisor / 2) / divisor);
-                assert_eq!(quantiser.round(3, value), expected, "{value} by {divisor}");
+                let mut block = [value; 64];
+                quantiser.round(&mut block);
+                assert_eq!(block, [expected; 64], "{value} by {divisor}");
             }
         }
     }
 
     #[test]
     fn flat_is_dc_alone() {
-        let mut block = [-5; 64];
-        fdct(&mut block);
+        let block = fdct(&[-5; 64]);
         assert_eq!(block[0], -5 * 64);
         assert!(block[1..].iter().all(|&value| value == 0));
     }

@@ -6,7 +6,7 @@ use crate::CodecError;
 
 /// How many bits the first look resolves.
 const LOOK: u32 = 10;
-/// How many bits the first look resolves for a code with the number behind it.
+/// How many bits it resolves in lossless coding, where a frame has one table and its numbers are longer.
 const WIDE: u32 = 12;
 
 /// A table as a DHT segment gives it.
@@ -16,9 +16,18 @@ pub(super) struct Huffman {
     short: Vec<(u8, u8)>,
     /// For each length up to 16: the first code beyond it, aligned to 16 bits.
     beyond: [u32; 17],
-    /// For each length: what to add to a code for its place in `symbols`.
+    /// For each length: what to add to a code for its place in `codes`.
     offset: [i32; 17],
-    symbols: Vec<u8>,
+    codes: Vec<Code>,
+}
+
+/// One code of a table.
+#[derive(Clone, Copy)]
+struct Code {
+    /// Aligned to 16 bits.
+    code: u16,
+    length: u8,
+    symbol: u8,
 }
 
 impl Huffman {
@@ -31,32 +40,33 @@ impl Huffman {
         let mut beyond = [0; 17];
         let mut offset = [0; 17];
         let mut code = 0_u32;
-        let mut used = 0_usize;
+        let mut codes = Vec::with_capacity(symbols.len());
         let lengths = (1_u32..).zip(counts).zip(beyond.iter_mut().zip(offset.iter_mut()).skip(1));
         for ((length, &count), (beyond, offset)) in lengths {
+            let used = codes.len();
             *offset = used as i32 - code as i32;
             let run = symbols.get(used..used + usize::from(count));
             for &symbol in run.ok_or_else(|| malformed("a Huffman table has too few symbols"))? {
+                let aligned = code << (16 - length);
                 if length <= LOOK {
-                    let start = (code as usize) << (LOOK - length);
-                    let slots = short.iter_mut().skip(start).take(1 << (LOOK - length));
-                    slots.for_each(|slot| *slot = (length as u8, symbol));
+                    let slots = short.iter_mut().skip(aligned as usize >> (16 - LOOK));
+                    slots.take(1 << (LOOK - length)).for_each(|slot| *slot = (length as u8, symbol));
                 }
+                codes.push(Code { code: aligned as u16, length: length as u8, symbol });
                 code += 1;
             }
             if code > 1 << length {
                 return Err(malformed("a Huffman table has too many codes"));
             }
-            used += usize::from(count);
             *beyond = code << (16 - length);
             code <<= 1;
         }
-        Ok(Self { short, beyond, offset, symbols: symbols.get(..used).unwrap_or_default().to_vec() })
+        Ok(Self { short, beyond, offset, codes })
     }
 
     /// The largest symbol.
     pub(super) fn largest(&self) -> u8 {
-        self.symbols.iter().copied().max().unwrap_or(0)
+        self.codes.iter().map(|code| code.symbol).max().unwrap_or(0)
     }
 
     /// The next symbol; `bits` must be filled.
@@ -83,26 +93,14 @@ impl Huffman {
             .ok_or_else(|| malformed("a code that the Huffman table has not"))?;
         bits.skip(length);
         let place = (next >> (16 - length)) as i32 + offset;
-        let symbol = usize::try_from(place).ok().and_then(|place| self.symbols.get(place));
-        symbol.copied().ok_or_else(|| malformed("a code that the Huffman table has not"))
-    }
-
-    /// The code with its length for [`WIDE`] bits of input, when it is that short.
-    fn first(&self, input: u32) -> Option<(u32, u8)> {
-        let aligned = input << (16 - WIDE);
-        let (length, offset) = (1..=WIDE)
-            .zip(self.beyond.iter().zip(self.offset).skip(1))
-            .find_map(|(length, (&beyond, offset))| (aligned < beyond).then_some((length, offset)))?;
-        let place = usize::try_from((aligned >> (16 - length)) as i32 + offset).ok()?;
-        Some((length, *self.symbols.get(place)?))
+        let code = usize::try_from(place).ok().and_then(|place| self.codes.get(place));
+        code.map(|code| code.symbol).ok_or_else(|| malformed("a code that the Huffman table has not"))
     }
 }
 
 /// A coefficient after a run of zeros.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Step {
-    /// Bits it took; 0 when the table has to be asked.
-    length: u8,
     /// Zeros before it; [`Step::END`] for the end of the block.
     pub(super) run: u8,
     /// 0 for the sixteen zeros of ZRL.
@@ -111,29 +109,61 @@ pub(super) struct Step {
 
 impl Step {
     /// A run that leads out of any block.
-    pub(super) const END: u8 = 64;
+    const END: u8 = 64;
+}
 
-    /// The step of a symbol with the number behind it.
-    fn new(length: u8, symbol: u8, value: i16) -> Self {
-        match (symbol >> 4, symbol & 15) {
-            (15, 0) => Self { length, run: 15, value: 0 },
-            (_, 0) => Self { length, run: Self::END, value: 0 },
-            (run, _) => Self { length, run, value },
+/// What some bits of input stand for.
+#[derive(Clone, Copy, Default)]
+struct Entry {
+    /// Bits to pass: the code, with the number behind it when all of that was looked at; 0 when the code is longer.
+    length: u8,
+    /// Bits of the number that are still to be read.
+    more: u8,
+    /// Zeros before a coefficient.
+    run: u8,
+    /// The number, when there are no more bits.
+    value: i16,
+}
+
+impl Entry {
+    /// What each input of `wide` bits stands for, when `meaning` makes a run and a category of a symbol.
+    fn table(table: &Huffman, wide: u8, meaning: impl Fn(u8) -> (u8, u8)) -> Vec<Self> {
+        let mut entries = vec![Self::default(); 1 << wide];
+        for &Code { code, length, symbol } in &table.codes {
+            let Some(left) = wide.checked_sub(length) else { continue };
+            let (run, category) = meaning(symbol);
+            let slots = entries.iter_mut().skip(usize::from(code) >> (16 - wide)).take(1 << left);
+            for (behind, slot) in (0_i32..).zip(slots) {
+                *slot = match left.checked_sub(category) {
+                    Some(left) => {
+                        let value = extend(behind >> left, u32::from(category)) as i16;
+                        Self { length: length + category, more: 0, run, value }
+                    }
+                    None => Self { length, more: category, run, value: 0 },
+                };
+            }
         }
+        entries
     }
 }
 
 /// A table of sequential AC coefficients (T.81 F.2.2.2).
 pub(super) struct Steps {
-    /// For each [`LOOK`] bits: the whole step, when it is that short.
-    whole: Vec<Step>,
+    entries: Vec<Entry>,
     table: Huffman,
 }
 
 impl Steps {
     pub(super) fn new(table: &Huffman) -> Self {
-        let whole = (0..1_u32 << LOOK).map(|input| step(table, input).unwrap_or_default()).collect();
-        Self { whole, table: table.clone() }
+        Self { entries: Entry::table(table, LOOK as u8, Self::meaning), table: table.clone() }
+    }
+
+    /// Run and category of a symbol.
+    fn meaning(symbol: u8) -> (u8, u8) {
+        match (symbol >> 4, symbol & 15) {
+            (0..15, 0) => (Step::END, 0),
+            (run, category) => (run, category),
+        }
     }
 
     /// The next step.
@@ -143,29 +173,22 @@ impl Steps {
     #[inline(always)]
     pub(super) fn next(&self, bits: &mut Bits<'_>) -> Result<Step, CodecError> {
         bits.fill();
-        let step = self.whole.get(bits.peek(LOOK)).copied().unwrap_or_default();
-        if step.length > 0 {
-            bits.skip(u32::from(step.length));
-            return Ok(step);
+        let mut entry = self.entries.get(bits.peek(LOOK)).copied().unwrap_or_default();
+        if entry.length == 0 {
+            (entry.run, entry.more) = Self::meaning(self.table.long(bits)?);
         }
-        let symbol = self.table.symbol(bits)?;
-        let value = bits.extend(u32::from(symbol & 15)) as i16;
-        Ok(Step::new(0, symbol, value))
+        if entry.more == 0 {
+            bits.skip(u32::from(entry.length));
+            return Ok(Step { run: entry.run, value: entry.value });
+        }
+        Ok(Step { run: entry.run, value: bits.extend_behind(entry.length, entry.more) as i16 })
     }
-}
-
-fn step(table: &Huffman, input: u32) -> Option<Step> {
-    let (length, symbol) = table.first(input << (WIDE - LOOK))?;
-    let category = u32::from(symbol & 15);
-    let left = LOOK.checked_sub(length + category)?;
-    let value = (input >> left & ((1 << category) - 1)) as i32;
-    Some(Step::new((length + category) as u8, symbol, extend(value, category) as i16))
 }
 
 /// A table of lossless coding: symbols are categories of differences (T.81 H.1.2.2).
 pub(super) struct Differences {
-    /// For each [`WIDE`] bits: length of the code with the number behind it, and that number; length 0 for longer ones.
-    whole: Vec<(u8, i16)>,
+    /// For each [`WIDE`] bits: length of the code and its category; length 0 when the code is longer.
+    entries: Vec<(u8, u8)>,
     table: Huffman,
 }
 
@@ -176,8 +199,13 @@ impl Differences {
         if table.largest() > 16 {
             return Err(malformed("a difference of more than 16 bits"));
         }
-        let whole = (0..1_u32 << WIDE).map(|input| entry(table, input).unwrap_or((0, 0))).collect();
-        Ok(Self { whole, table: table.clone() })
+        let mut entries = vec![(0, 0); 1 << WIDE];
+        for &Code { code, length, symbol } in &table.codes {
+            let Some(left) = WIDE.checked_sub(u32::from(length)) else { continue };
+            let slots = entries.iter_mut().skip(usize::from(code) >> (16 - WIDE));
+            slots.take(1 << left).for_each(|slot| *slot = (length, symbol));
+        }
+        Ok(Self { entries, table: table.clone() })
     }
 
     /// The next difference, modulo 2^16. Category 16 has no bits behind it and stands for 32768.
@@ -187,27 +215,17 @@ impl Differences {
     #[inline(always)]
     pub(super) fn next(&self, bits: &mut Bits<'_>) -> Result<u16, CodecError> {
         bits.fill();
-        let (length, value) = self.whole.get(bits.peek(WIDE)).copied().unwrap_or((0, 0));
-        if length > 0 {
-            bits.skip(u32::from(length));
-            return Ok(value as u16);
+        // No branch on lengths: they are what cannot be foreseen.
+        let (mut length, mut category) = self.entries.get(bits.peek(WIDE)).copied().unwrap_or((0, 0));
+        if length == 0 || category == 16 {
+            category = self.table.long(bits)?;
+            if category == 16 {
+                return Ok(0x8000);
+            }
+            length = 0;
         }
-        match self.table.symbol(bits)? {
-            16 => Ok(0x8000),
-            category => Ok(bits.extend(u32::from(category)) as u16),
-        }
+        Ok(bits.extend_behind(length, category) as u16)
     }
-}
-
-fn entry(table: &Huffman, input: u32) -> Option<(u8, i16)> {
-    let (length, category) = table.first(input)?;
-    let category = u32::from(category);
-    if category == 16 {
-        return Some((length as u8, i16::MIN));
-    }
-    let left = WIDE.checked_sub(length + category)?;
-    let value = (input >> left & ((1 << category) - 1)) as i32;
-    Some(((length + category) as u8, extend(value, category) as i16))
 }
 
 #[cfg(test)]

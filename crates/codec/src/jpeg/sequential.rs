@@ -115,7 +115,7 @@ impl Coder<'_> {
         *first = i32::from(self.before as i16).wrapping_mul(i32::from(quantum));
         let mut at = 1;
         while at < 64 {
-            let Step { run, value, .. } = self.ac.next(bits)?;
+            let Step { run, value } = self.ac.next(bits)?;
             at += usize::from(run);
             let Some(&place) = ZIGZAG.get(at) else { break };
             let place = usize::from(place & 63);
