@@ -31,6 +31,8 @@ pub struct Config {
     pub classes: Classes,
     /// Most results of one search, whatever `limit` asks for. Default 1,000; costs about 2 KiB of answer each.
     pub search_max: u32,
+    /// Zone of dates and times of data sets that do not say theirs, in minutes east of UTC. Default 0.
+    pub zone: i64,
     /// Who decodes and encodes images.
     pub decoders: Decoders,
 }
@@ -48,6 +50,7 @@ impl Default for Config {
             inflated_cache: 1 << 30,
             classes: Classes::default(),
             search_max: 1_000,
+            zone: 0,
             decoders: Decoders::default(),
         }
     }

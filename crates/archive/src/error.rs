@@ -221,6 +221,12 @@ impl From<BlobError> for ReadError {
 
 impl From<IndexError> for ReadError {
     fn from(error: IndexError) -> Self {
-        ReadError::Storage(error.to_string())
+        match error {
+            IndexError::TooBroad => ReadError::TooLarge(
+                "the search looks at more than there is time for; ask for fewer dates, or for an indexed attribute"
+                    .into(),
+            ),
+            other => ReadError::Storage(other.to_string()),
+        }
     }
 }

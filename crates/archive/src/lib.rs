@@ -47,7 +47,7 @@ pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;
 pub use retrieve::{BulkItem, FrameItem, Frames, Instances, Metadata, MetadataItem, Transcoded};
 pub use scratch::Scratch;
-pub use search::{Include, Query, SearchPage, SearchResult};
+pub use search::{Include, Query, SearchPage, SearchResult, Wanted};
 pub use stored::{Outcome, Stored};
 pub use verify::{Problem, VerifyReport};
 

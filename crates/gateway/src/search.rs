@@ -7,6 +7,7 @@ use dicomweb::media::{Accept, Offer, Resource, model_offers};
 use dicomweb::query::{self, Level, SearchRequest, Warning};
 use http::header::{CONTENT_TYPE, WARNING};
 use http::StatusCode;
+use model::matching::Options;
 use model::{SeriesUid, StudyUid};
 
 use crate::app::Call;
@@ -46,7 +47,13 @@ fn archive_query(request: SearchRequest) -> (Query, Vec<Warning>) {
         },
         study: request.study,
         series: request.series,
-        matches: request.matches.into_iter().map(|wanted| (wanted.path, wanted.rule)).collect(),
+        matches: request
+            .matches
+            .into_iter()
+            .map(|one| (one.path, wanted(one.wanted, request.options)))
+            .collect(),
+        creators: request.creators,
+        zone: request.zone,
         include: match request.include {
             query::Include::All => Include::All,
             query::Include::Fields(paths) => Include::Fields(paths),
@@ -55,6 +62,13 @@ fn archive_query(request: SearchRequest) -> (Query, Vec<Warning>) {
         offset: request.offset,
     };
     (query, request.warnings)
+}
+
+fn wanted(wanted: query::Wanted, options: Options) -> archive::Wanted {
+    match wanted {
+        query::Wanted::Rule(rule) => rule.into(),
+        query::Wanted::Text(text) => archive::Wanted::Text(text, options),
+    }
 }
 
 async fn answer(

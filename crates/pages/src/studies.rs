@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::Principal;
-use archive::{Include, Level, Query, ReadError, ReadErrorKind, SearchPage};
+use archive::{Level, Query, ReadError, ReadErrorKind, SearchPage};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
@@ -97,18 +97,10 @@ impl Wanted {
             if !text.is_empty() {
                 let rule =
                     matching::parse(vr, &text).map_err(|error| Wrong { field, why: error.to_string() })?;
-                matches.push((vec![tag], rule));
+                matches.push((vec![tag], rule.into()));
             }
         }
-        Ok(Query {
-            level: Level::Study,
-            study: None,
-            series: None,
-            matches,
-            include: Include::Fields(Vec::new()),
-            limit: Some(ROWS),
-            offset: self.offset,
-        })
+        Ok(Query { matches, limit: Some(ROWS), offset: self.offset, ..Query::of(Level::Study) })
     }
 }
 
@@ -144,9 +136,7 @@ pub fn refusal(site: &Site, visitor: &Principal, error: &ReadError) -> Response 
         | ReadErrorKind::Unprocessable
         | ReadErrorKind::Unsupported
         | ReadErrorKind::TooLarge
-        | ReadErrorKind::BadRequest => {
-            crate::layout::not_found(site, visitor)
-        }
+        | ReadErrorKind::BadRequest => crate::layout::not_found(site, visitor),
         ReadErrorKind::Denied => {
             let main = html! {
                 h1 { "You may not read here" }

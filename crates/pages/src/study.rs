@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::Principal;
-use archive::{Include, Level, Query, ReadError, SearchPage};
+use archive::{Level, Query, ReadError, SearchPage};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
@@ -56,15 +56,7 @@ async fn read(
     visitor: &Principal,
     uid: &StudyUid,
 ) -> Result<Option<(Attributes, SearchPage)>, ReadError> {
-    let query = |level, limit| Query {
-        level,
-        study: Some(*uid),
-        series: None,
-        matches: Vec::new(),
-        include: Include::Fields(Vec::new()),
-        limit: Some(limit),
-        offset: 0,
-    };
+    let query = |level, limit| Query { study: Some(*uid), limit: Some(limit), ..Query::of(level) };
     let studies = site.archive.search(visitor, query(Level::Study, 1)).await?;
     let Some(study) = studies.results.first().and_then(|result| Attributes::read(&result.json)) else {
         return Ok(None);

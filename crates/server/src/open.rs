@@ -90,6 +90,7 @@ pub fn archive_config(config: &Config) -> archive::Config {
         inflated_cache: limits.inflated_cache_bytes,
         search_max: limits.search_results,
         classes: Classes::with_private(config.storage.private_sop_classes.iter().cloned()),
+        zone: model::value::offset(&config.storage.time_zone).unwrap_or(0),
         decoders: decoding::decoders(config),
         ..archive::Config::default()
     }

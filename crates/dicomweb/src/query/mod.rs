@@ -8,7 +8,7 @@ mod search;
 pub use attribute::{NameError, TagPath, dotted};
 pub use pairs::PairsError;
 pub use retrieve::RetrieveRequest;
-pub use search::{Include, Level, Match, SearchRequest, Warning};
+pub use search::{Include, Level, Match, SearchRequest, Wanted, Warning};
 
 /// Why a query cannot be answered: 400, but [`PairsError::TooLong`], which is 414. Each names the parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

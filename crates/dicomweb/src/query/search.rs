@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use model::matching::{self, Rule};
-use model::{SeriesUid, StudyUid, Tag, VR};
+use model::matching::{self, Options, Rule};
+use model::{SeriesUid, StudyUid, Tag, VR, value};
 
 use super::retrieve::set;
 use super::{QueryError, TagPath, attribute, pairs, shown};
@@ -30,6 +30,12 @@ pub struct SearchRequest {
     pub series: Option<SeriesUid>,
     /// All of them must match. No path occurs twice.
     pub matches: Vec<Match>,
+    /// Private creators that were named: where, and who. They say whose the private attributes beside them are.
+    pub creators: Vec<(TagPath, String)>,
+    /// `TimezoneOffsetFromUTC`: dates and times of the request are so many minutes east of UTC.
+    pub zone: Option<i64>,
+    /// Which further kinds of matching were asked for.
+    pub options: Options,
     /// What to return beside the attributes of the level.
     pub include: Include,
     /// `limit`: at most this many results; as large as can be where the number asked for is larger.
@@ -49,8 +55,17 @@ pub struct Match {
     pub path: TagPath,
     /// Its VR.
     pub vr: VR,
-    /// What it must be; also [`Rule::Universal`], which asks for the attribute in the results.
-    pub rule: Rule,
+    /// What it must be.
+    pub wanted: Wanted,
+}
+
+/// What an attribute must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What this rule says; also [`Rule::Universal`], which asks for the attribute in the results.
+    Rule(Rule),
+    /// What this text says, once the attribute's VR is known: only what is stored tells it.
+    Text(String),
 }
 
 /// `includefield` (PS3.18 8.3.4.3).
@@ -65,12 +80,6 @@ pub enum Include {
 /// What was asked for and is not done. The text is that of the Standard where it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// `fuzzymatching=true` (PS3.18 8.3.4.2).
-    Fuzzy,
-    /// `emptyvaluematching=true` (PS3.18 8.3.4.5).
-    EmptyValue,
-    /// `multiplevaluematching=true` (PS3.18 8.3.4.6).
-    MultipleValue,
     /// An attribute that cannot be matched, as the request named it.
     NotMatched(String),
 }
@@ -88,13 +97,21 @@ impl SearchRequest {
         query: &str,
     ) -> Result<Self, QueryError> {
         let mut reader = Reader::default();
+        let mut attributes = Vec::new();
         for (name, value) in pairs::read(query)? {
-            reader.read(&name, &value)?;
+            if !reader.read(&name, &value)? {
+                attributes.push((name, value));
+            }
+        }
+        // How values are read depends on parameters that may stand behind them.
+        for (name, value) in attributes {
+            reader.read_match(&name, &value)?;
         }
         reader.check_creators()?;
+        let options = reader.options();
         let include = match (reader.all, reader.fields) {
             (false, fields) => Include::Fields(fields),
-            (true, fields) if fields.is_empty() => Include::All,
+            (true, fields) if fields.len() == reader.added => Include::All,
             (true, _) => {
                 return Err(QueryError::Value {
                     name: "includefield".to_owned(),
@@ -106,7 +123,10 @@ impl SearchRequest {
             level,
             study,
             series,
+            options,
             matches: reader.matches,
+            creators: reader.creators,
+            zone: reader.zone,
             include,
             limit: reader.limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)),
             offset: reader.offset.unwrap_or(0),
@@ -119,15 +139,6 @@ impl SearchRequest {
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::Fuzzy => f.write_str(
-                "The fuzzymatching parameter is not supported. Only literal matching has been performed.",
-            ),
-            Warning::EmptyValue => f.write_str(
-                "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed.",
-            ),
-            Warning::MultipleValue => f.write_str(
-                "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed.",
-            ),
             Warning::NotMatched(name) => write!(f, "The attribute {name} is not matched in this search."),
         }
     }
@@ -146,6 +157,10 @@ struct Reader {
     fuzzy: Option<bool>,
     empty: Option<bool>,
     multiple: Option<bool>,
+    zone: Option<i64>,
+    creators: Vec<(TagPath, String)>,
+    /// Fields that nobody named in an includefield.
+    added: usize,
     warnings: Vec<Warning>,
     /// Every private attribute named, with how it was named and what its creator is.
     private: Vec<(String, TagPath)>,
@@ -154,7 +169,8 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+    /// Reads a parameter; `false` when it is an attribute to match.
+    fn read(&mut self, name: &str, value: &str) -> Result<bool, QueryError> {
         match name {
             "includefield" => self.read_fields(value),
             "limit" => set(&mut self.limit, name, count(name, value)?),
@@ -162,24 +178,42 @@ impl Reader {
             "accept" => set(&mut self.accept, name, value.to_owned()),
             // Answers are UTF-8 whatever is wished for (PS3.18 8.8.1).
             "charset" => set(&mut self.charset, name, ()),
-            "fuzzymatching" => {
-                let wished = flag(name, value)?;
-                self.warn_if(wished, Warning::Fuzzy);
-                set(&mut self.fuzzy, name, wished)
-            }
-            "emptyvaluematching" => {
-                let wished = flag(name, value)?;
-                self.warn_if(wished, Warning::EmptyValue);
-                set(&mut self.empty, name, wished)
-            }
-            "multiplevaluematching" => {
-                let wished = flag(name, value)?;
-                self.warn_if(wished, Warning::MultipleValue);
-                set(&mut self.multiple, name, wished)
-            }
+            "fuzzymatching" => set(&mut self.fuzzy, name, flag(name, value)?),
+            "emptyvaluematching" => set(&mut self.empty, name, flag(name, value)?),
+            "multiplevaluematching" => set(&mut self.multiple, name, flag(name, value)?),
+            "TimezoneOffsetFromUTC" | "00080201" => self.read_zone(name, value),
             "access_token" => Err(QueryError::Token),
-            _ => self.read_match(name, value),
+            _ => return Ok(false),
+        }?;
+        Ok(true)
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            fuzzy: self.fuzzy == Some(true),
+            empty: self.empty == Some(true),
+            multiple: self.multiple == Some(true),
+            zone: self.zone.unwrap_or(0),
         }
+    }
+
+    /// The zone of the request's dates and times is no filter (PS3.18 8.3.4.1.1); it is returned like one.
+    fn read_zone(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        if self.seen.contains(&vec![ZONE]) {
+            return Err(QueryError::Repeated(shown(name)));
+        }
+        self.seen.push(vec![ZONE]);
+        self.fields.push(vec![ZONE]);
+        self.added += 1;
+        if value.trim_matches(' ').is_empty() {
+            return Ok(());
+        }
+        let minutes = value::offset(value).ok_or_else(|| QueryError::Value {
+            name: shown(name),
+            problem: "is no offset from UTC as in +0100 or -0500".to_owned(),
+        })?;
+        self.zone = Some(minutes);
+        Ok(())
     }
 
     fn read_match(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
@@ -188,8 +222,13 @@ impl Reader {
             return Err(QueryError::Repeated(shown(name)));
         }
         self.seen.push(path.clone());
-        let rule = match vr {
-            _ if value.is_empty() => Rule::Universal,
+        // A creator says whose the private attributes beside it are; it is no filter of its own.
+        if path.last().is_some_and(|tag| is_creator(*tag)) {
+            self.creators.push((path, value.trim_matches(' ').to_owned()));
+            return Ok(());
+        }
+        let wanted = match vr {
+            _ if value.is_empty() => Wanted::Rule(Rule::Universal),
             VR::SQ => {
                 return Err(QueryError::Value {
                     name: shown(name),
@@ -197,18 +236,17 @@ impl Reader {
                         .to_owned(),
                 });
             }
-            VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::UN => {
+            VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW => {
                 self.warnings.push(Warning::NotMatched(shown(name)));
                 return Ok(());
             }
-            vr => matching::parse(vr, value)
-                .map_err(|error| QueryError::Value { name: shown(name), problem: error.to_string() })?,
+            VR::UN => Wanted::Text(value.to_owned()),
+            vr => Wanted::Rule(
+                matching::parse_with(vr, value, self.options())
+                    .map_err(|error| QueryError::Value { name: shown(name), problem: error.to_string() })?,
+            ),
         };
-        // A creator says whose the private attributes beside it are; it is no filter of its own.
-        if path.last().is_some_and(|tag| is_creator(*tag)) {
-            return Ok(());
-        }
-        self.matches.push(Match { path, vr, rule });
+        self.matches.push(Match { path, vr, wanted });
         Ok(())
     }
 
@@ -250,13 +288,10 @@ impl Reader {
         }
         Ok(())
     }
-
-    fn warn_if(&mut self, wished: bool, warning: Warning) {
-        if wished {
-            self.warnings.push(warning);
-        }
-    }
 }
+
+/// Timezone Offset From UTC.
+const ZONE: Tag = Tag(0x0008, 0x0201);
 
 /// The same, said of the parameter whose value the name is.
 fn in_include_field(error: QueryError) -> QueryError {

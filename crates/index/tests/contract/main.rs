@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 mod held;
+mod kinds;
 mod lifecycle;
 mod oracle;
 mod paging;
@@ -73,6 +74,10 @@ macro_rules! all_cases {
             searches::names_match_without_case_and_accents,
             searches::hostile_texts_are_only_texts,
             searches::searches_below_a_path,
+            kinds::names_are_found_by_their_words,
+            kinds::dates_and_times_have_zones,
+            kinds::judges_decide_by_documents,
+            kinds::any_of_several_values_matches,
             oracle::random_searches_find_what_matching_says,
             lifecycle::placing_is_repeatable,
             lifecycle::unplaced_rows_come_oldest_first,

@@ -167,12 +167,18 @@ pub struct Access {
 pub struct Storage {
     /// Private SOP classes that are stored beside the Standard's storage classes.
     pub private_sop_classes: Vec<String>,
+    /// Offset from UTC, as in `+0100`, of dates and times in data sets that do not say theirs. Only searches with a
+    /// time zone of their own look at it.
+    pub time_zone: String,
 }
 
 impl Default for Storage {
     fn default() -> Self {
         let known = model::sop_class::PRIVATE_STORAGE;
-        Self { private_sop_classes: known.iter().map(|(uid, _)| (*uid).to_owned()).collect() }
+        Self {
+            private_sop_classes: known.iter().map(|(uid, _)| (*uid).to_owned()).collect(),
+            time_zone: "+0000".to_owned(),
+        }
     }
 }
 

@@ -104,6 +104,7 @@ fn problems_are_found_and_traced_to_their_line() {
             "[storage]\nprivate_sop_classes = [\n\"1.2\",\n\"1..2\"]",
             &["storage.private_sop_classes[1] (f.toml:4)"],
         ),
+        (secure, "[storage]\ntime_zone = \"CET\"", &["storage.time_zone (f.toml:2)"]),
         (secure, "[limits]\nreceiving = 0", &["limits.receiving (f.toml:2)"]),
         (secure, "[log]\nfilter = \"a=b=c\"", &["log.filter (f.toml:2)"]),
     ] {

@@ -181,6 +181,9 @@ impl Check<'_> {
                 self.wrong(format!("storage.private_sop_classes[{i}]"), error.to_string());
             }
         }
+        if model::value::offset(&config.storage.time_zone).is_none() {
+            self.wrong("storage.time_zone", "is no offset from UTC as in +0100 or -0500");
+        }
     }
 
     fn limits(&mut self, config: &Config) {

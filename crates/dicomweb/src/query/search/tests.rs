@@ -8,7 +8,11 @@ fn parse(query: &str) -> Result<SearchRequest, QueryError> {
 /// What is matched: `tag path VR rule`.
 fn matches(query: &str) -> Vec<String> {
     let request = parse(query).expect(query);
-    let show = |m: &Match| format!("{} {} {:?}", attribute::dotted(&m.path), m.vr.to_string(), m.rule);
+    let wanted = |m: &Match| match &m.wanted {
+        Wanted::Rule(rule) => format!("{rule:?}"),
+        Wanted::Text(text) => format!("text {text:?}"),
+    };
+    let show = |m: &Match| format!("{} {} {}", attribute::dotted(&m.path), m.vr.to_string(), wanted(m));
     request.matches.iter().map(show).collect()
 }
 
@@ -125,25 +129,62 @@ fn qido_015_all_stands_alone() {
 }
 
 #[test]
-fn qido_033_034_warnings() {
+fn qido_033_034_kinds_of_matching() {
     for (query, expected) in [
-        ("fuzzymatching=true", vec![Warning::Fuzzy]),
-        ("fuzzymatching=false", vec![]),
+        ("PatientName=Smith&fuzzymatching=true", "00100010 PN Fuzzy(\"Smith\")"),
+        ("fuzzymatching=true&PatientName=Smith*", "00100010 PN Fuzzy(\"Smith*\")"),
+        ("fuzzymatching=false&PatientName=Smith", "00100010 PN Exact(\"Smith\")"),
+        ("fuzzymatching=true&PatientID=Smith", "00100020 LO Exact(\"Smith\")"),
+        ("emptyvaluematching=true&PatientID=%22%22", "00100020 LO Empty"),
+        ("emptyvaluematching=true&StudyDate=%22%22", "00080020 DA Empty"),
+        ("PatientID=%22%22", "00100020 LO Exact(\"\\\"\\\"\")"),
         (
-            "emptyvaluematching=true&multiplevaluematching=true",
-            vec![Warning::EmptyValue, Warning::MultipleValue],
+            "multiplevaluematching=true&PatientID=a,b%5Cc",
+            "00100020 LO AnyOf([Exact(\"a\"), Exact(\"b\"), Exact(\"c\")])",
         ),
-        ("PixelData=x", vec![Warning::NotMatched("PixelData".to_owned())]),
-        ("00091234=x&00090012=ACME", vec![Warning::NotMatched("00091234".to_owned())]),
+        ("PatientID=a,b", "00100020 LO Exact(\"a,b\")"),
+        ("multiplevaluematching=true&SeriesNumber=1,2", "00200011 IS AnyOf([Exact(\"1\"), Exact(\"2\")])"),
+        ("00091234=x&00090012=ACME", "00091234 UN text \"x\""),
     ] {
-        assert_eq!(parse(query).expect(query).warnings, expected, "{query:?}");
+        assert_eq!(matches(query), [expected], "{query:?}");
+        assert_eq!(parse(query).expect(query).warnings, [], "{query:?}");
     }
-    assert_eq!(
-        Warning::Fuzzy.to_string(),
-        "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-    );
     refused("fuzzymatching=maybe", "the value of \"fuzzymatching\" is neither true nor false");
     refused("emptyvaluematching=", "the value of \"emptyvaluematching\" is neither true nor false");
+    refused("fuzzymatching=true&fuzzymatching=true", "\"fuzzymatching\" is given more than once");
+    assert_eq!(
+        parse("PixelData=x").expect("a search").warnings,
+        [Warning::NotMatched("PixelData".to_owned())]
+    );
+}
+
+#[test]
+fn qido_035_zones() {
+    for (query, zone) in [
+        ("", None),
+        ("TimezoneOffsetFromUTC=", None),
+        ("TimezoneOffsetFromUTC=+0900", Some(540)),
+        ("00080201=-0530", Some(-330)),
+        ("TimezoneOffsetFromUTC=%2B0100", Some(60)),
+    ] {
+        let request = parse(query).expect(query);
+        assert_eq!(request.zone, zone, "{query:?}");
+        assert!(request.matches.is_empty());
+    }
+    refused(
+        "TimezoneOffsetFromUTC=UTC",
+        "the value of \"TimezoneOffsetFromUTC\" is no offset from UTC as in +0100 or -0500",
+    );
+    refused("TimezoneOffsetFromUTC=+0100&00080201=+0100", "\"00080201\" is given more than once");
+    assert_eq!(
+        parse("TimezoneOffsetFromUTC=+0100&includefield=all").expect("a search").include,
+        Include::All
+    );
+    // QIDO-028: a DT without an offset is in the request's zone.
+    assert_eq!(
+        matches("AcquisitionDateTime=20240101-&TimezoneOffsetFromUTC=+0100"),
+        ["0008002A DT Range { from: Some(\"20231231230000.000000\"), to: None }"]
+    );
 }
 
 #[test]
@@ -179,6 +220,7 @@ fn qido_039_private_attributes_need_their_creator() {
     );
     let request = parse("00230010=AcmeCompany&includefield=00231002").expect("a search");
     assert_eq!(request.include, Include::Fields(vec![vec![Tag(0x0023, 0x1002)]]));
+    assert_eq!(request.creators, [(vec![Tag(0x0023, 0x0010)], "AcmeCompany".to_owned())]);
     assert!(request.matches.is_empty());
 }
 

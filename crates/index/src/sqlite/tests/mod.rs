@@ -4,6 +4,7 @@
 
 mod failures;
 mod plans;
+mod upgrade;
 
 use access::{Action, CustodianId, Door, Principal, Reach, Rights, Scope};
 

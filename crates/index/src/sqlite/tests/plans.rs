@@ -2,7 +2,7 @@
 
 use access::Scope;
 use model::VR;
-use model::matching::parse;
+use model::matching::{Rule, parse};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -108,6 +108,14 @@ async fn searches_walk_along_indexes() {
         (Level::Study, vec![(PatientId, VR::LO, "P17*")], "keys", SORTED),
         (Level::Study, vec![(AccessionNumber, VR::SH, "A29?7")], "keys", SORTED),
         (Level::Series, vec![(ScheduledProcedureStepId, VR::SH, "S17*")], "studies", SORTED),
+        (Level::Study, vec![(OtherPatientId, VR::LO, "nobody")], "key", IN_ORDER),
+        (Level::Study, vec![(IssuerOfPatientId, VR::LO, "J")], "key", IN_ORDER),
+        (Level::Study, vec![(PatientSex, VR::CS, "X")], "key", IN_ORDER),
+        // Parts of names, by their words.
+        (Level::Study, vec![(PatientName, VR::PN, "*ame17*")], "any", SORTED),
+        (Level::Study, vec![(PatientName, VR::PN, "*e1*")], "any", SORTED),
+        (Level::Study, vec![(PatientName, VR::PN, "*xyz*")], "any", SORTED),
+        (Level::Study, vec![(StudyDescription, VR::LO, "*tion 1?")], "any", SORTED),
         // Of two keys, the one with fewer studies.
         (Level::Study, vec![(ModalitiesInStudy, VR::CS, "MR"), (PatientId, VR::LO, "P16")], "key", IN_ORDER),
         (Level::Study, vec![(StudyDate, VR::DA, "20200101-"), (PatientId, VR::LO, "P16")], "key", IN_ORDER),
@@ -131,6 +139,67 @@ async fn searches_walk_along_indexes() {
                     "{what}"
                 );
                 assert!(!sorts(&steps), "{what}");
+            }
+        }
+    }
+}
+
+/// Fuzzy names, lists of values, and values that are empty walk along keys; of several keys each is a walk in order.
+#[tokio::test]
+async fn further_kinds_of_matching_walk_along_keys() {
+    let (_folder, _index, conn) = filled().await;
+    let exact = |text: &str| Rule::Exact(text.into());
+    for (filters, driver) in [
+        (vec![(PatientName, Rule::Fuzzy("name17".into()))], "any"),
+        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "any"),
+        (vec![(ReferringPhysicianName, Rule::Fuzzy("referer".into()))], "any"),
+        (vec![(PatientId, Rule::AnyOf(vec![exact("P1"), exact("P2")]))], "any"),
+        (vec![(ModalitiesInStudy, Rule::AnyOf(vec![exact("CT"), exact("MR")]))], "any"),
+        (vec![(ModalitiesInStudy, Rule::AnyOf(vec![exact("CT"), Rule::Empty]))], "any"),
+        (vec![(AccessionNumber, Rule::Empty)], "key"),
+        (vec![(PatientName, Rule::Empty)], "key"),
+        (vec![(ModalitiesInStudy, Rule::Empty)], "key"),
+    ] {
+        for custodians in [&["*"][..], &["c1"], &["c0", "c1", "c2"]] {
+            let search = Search { filters: filters.clone(), ..wanted(Level::Study, &[]) };
+            let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
+            let asked = asked(&plan, &scoped, &search, &moments);
+            let mut all = vec![asked.ids().explain(&conn).unwrap()];
+            if let Driver::Any(kind, values) = &plan.driver {
+                all.clear();
+                for value in values {
+                    let one = Plan { driver: Driver::Key(*kind, value.clone()), answers: plan.answers };
+                    let steps = Asked { plan: &one, ..asked }.ids().explain(&conn).unwrap();
+                    assert!(!sorts(&steps), "{filters:?}\n{}", steps.join("\n"));
+                    all.push(steps);
+                }
+            }
+            for steps in all {
+                assert_eq!(scans(&steps), Vec::<&String>::new(), "{filters:?}\n{}", steps.join("\n"));
+            }
+            if custodians == ["*"] {
+                assert_eq!(name(&plan.driver), driver, "{filters:?}");
+            }
+        }
+    }
+}
+
+/// A walk along the newest that looks for a name reads the index alone.
+#[tokio::test]
+async fn names_are_in_the_walks_index() {
+    let (_folder, _index, conn) = filled().await;
+    for custodians in [&["*"][..], &["c1"], &["c0", "c1", "c2"]] {
+        for rule in [Rule::Wildcard("N*".into()), Rule::Wildcard("*1*".into()), Rule::Fuzzy("n".into())] {
+            let search = Search { filters: vec![(PatientName, rule)], ..wanted(Level::Study, &[]) };
+            let scoped = Scoped::of(&conn, &scope(custodians)).unwrap();
+            let moments = Moments::of(&search, &[]);
+            for plan in all(&conn, &scoped, &search).unwrap() {
+                if matches!(plan.driver, Driver::Newest | Driver::Holdings(_)) {
+                    let steps = asked(&plan, &scoped, &search, &moments).ids().explain(&conn).unwrap();
+                    let reads: Vec<_> = steps.iter().filter(|step| step.contains(" s ")).collect();
+                    assert!(!reads.is_empty(), "{steps:?}");
+                    assert!(reads.iter().all(|step| step.contains("COVERING INDEX")), "{steps:?}");
+                }
             }
         }
     }
