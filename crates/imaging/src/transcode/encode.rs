@@ -1,7 +1,7 @@
 //! Samples as frames of the transfer syntaxes that can be written.
 
 use codec::jpeg::Subsampling;
-use codec::{Colour, Format, Raster, jpeg, jpegls, rle};
+use codec::{Colour, Format, Raster, jpeg, jpeg2000, jpegls, jpegxl, rle};
 use model::transfer_syntax::Syntax;
 
 use crate::pixel::samples::Samples;
@@ -21,6 +21,10 @@ pub(super) enum Target {
     JpegLossless,
     /// JPEG-LS Lossless.
     JpegLs,
+    /// JPEG 2000 Lossless.
+    Jpeg2000,
+    /// JPEG XL Lossless.
+    JpegXl,
     /// RLE Lossless.
     Rle,
     /// JPEG Baseline, lossy.
@@ -34,6 +38,8 @@ impl Target {
         ("1.2.840.10008.1.2.1.98", Self::EncapsulatedNative),
         ("1.2.840.10008.1.2.4.70", Self::JpegLossless),
         ("1.2.840.10008.1.2.4.80", Self::JpegLs),
+        ("1.2.840.10008.1.2.4.90", Self::Jpeg2000),
+        ("1.2.840.10008.1.2.4.110", Self::JpegXl),
         ("1.2.840.10008.1.2.5", Self::Rle),
         ("1.2.840.10008.1.2.4.50", Self::JpegBaseline),
     ];
@@ -55,6 +61,16 @@ impl Target {
             Self::JpegLossless | Self::JpegLs => {
                 matches!(format.bits_allocated, 8 | 16) && matches!(format.samples, 1 | 3) && small
             }
+            Self::Jpeg2000 => {
+                let small = format.rows <= 32_768 && format.columns <= 32_768;
+                matches!(format.bits_allocated, 8 | 16) && matches!(format.samples, 1 | 3) && small
+            }
+            // The encoder has no single row or column, and three samples are red, green and blue to every reader.
+            Self::JpegXl => {
+                let rgb = format.samples == 1 || format.photometric == Photometric::Rgb;
+                let large = format.rows > 1 && format.columns > 1 && rgb;
+                matches!(format.bits_allocated, 8 | 16) && matches!(format.samples, 1 | 3) && large
+            }
             Self::JpegBaseline => {
                 let eight = format.bits_allocated == 8 && format.bits_stored == 8 && !format.signed;
                 eight && small && is_continuous(format)
@@ -71,7 +87,13 @@ impl Target {
     pub(super) fn loses(self) -> bool {
         match self {
             Self::JpegBaseline => true,
-            Self::Native | Self::EncapsulatedNative | Self::JpegLossless | Self::JpegLs | Self::Rle => false,
+            Self::Native
+            | Self::EncapsulatedNative
+            | Self::JpegLossless
+            | Self::JpegLs
+            | Self::Jpeg2000
+            | Self::JpegXl
+            | Self::Rle => false,
         }
     }
 
@@ -79,7 +101,7 @@ impl Target {
     pub(super) fn may_be_planar(self) -> bool {
         match self {
             Self::Native | Self::EncapsulatedNative | Self::Rle => true,
-            Self::JpegLossless | Self::JpegLs | Self::JpegBaseline => false,
+            Self::JpegLossless | Self::JpegLs | Self::Jpeg2000 | Self::JpegXl | Self::JpegBaseline => false,
         }
     }
 
@@ -87,6 +109,8 @@ impl Target {
     pub(super) fn photometric(self, decoded: Photometric) -> Photometric {
         match (self, decoded) {
             (Self::JpegBaseline, Photometric::Rgb | Photometric::YbrFull) => Photometric::YbrFull422,
+            // Its encoder transforms what is RGB.
+            (Self::Jpeg2000, Photometric::Rgb) => Photometric::YbrRct,
             (_, decoded) => decoded,
         }
     }
@@ -109,6 +133,8 @@ impl Target {
             Self::Rle => rle::encode(&raster(samples, colour, format.bits_allocated))?,
             Self::JpegLossless => jpeg::encode_lossless(&tight(samples, colour, format))?,
             Self::JpegLs => jpegls::encode(&tight(samples, colour, format), 0)?,
+            Self::Jpeg2000 => jpeg2000::encode_lossless(&with_sign(samples, colour, format))?,
+            Self::JpegXl => jpegxl::encode_lossless(&tight(samples, colour, format))?,
             Self::JpegBaseline => {
                 let raster = raster(samples, colour, format.bits_allocated);
                 jpeg::encode_baseline(&raster, QUALITY, Subsampling::Columns, None)?
@@ -125,6 +151,26 @@ fn is_continuous(format: &PixelFormat) -> bool {
         3 => matches!(format.photometric, Rgb | YbrFull),
         _ => false,
     }
+}
+
+/// Samples for a codec that knows signs, in as few bits as give all of them back: Bits Stored where those above them
+/// repeat the sign.
+fn with_sign(samples: Samples, colour: Colour, format: &PixelFormat) -> Raster {
+    if !format.signed {
+        return tight(samples, colour, format);
+    }
+    let unused = 16 - u32::from(format.bits_stored.clamp(2, 16));
+    let repeats = |value: i16| (value << unused) >> unused == value;
+    let fits = match samples.word {
+        1 => samples.data.iter().all(|&sample| repeats(i16::from(sample.cast_signed()))),
+        _ => samples.data.chunks_exact(2).all(|sample| match sample {
+            &[low, high] => repeats(i16::from_le_bytes([low, high])),
+            _ => false,
+        }),
+    };
+    let bits = if fits { format.bits_stored.max(2) } else { format.bits_allocated };
+    let raster = raster(samples, colour, bits);
+    Raster { format: Format { signed: true, ..raster.format }, ..raster }
 }
 
 /// Samples for a codec that does not know signs, in as few bits as give all of them back: Bits Stored where nothing

@@ -168,6 +168,8 @@ fn ts_017_a_lossless_step_changes_nothing_else() {
             plan.changes(None, loss).iter().map(|change| change.tag.to_string()).collect();
         let offsets = ["(7FE0,0001)", "(7FE0,0002)"];
         match plan.loses() {
+            // The transform of JPEG 2000 has a name of its own.
+            false if to == syntax("1.2.840.10008.1.2.4.90") => assert_eq!(tags.len(), 3),
             false => assert_eq!(tags, offsets, "{}", to.name),
             true => assert_eq!(
                 tags,

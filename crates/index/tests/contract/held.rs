@@ -1,6 +1,6 @@
 //! What goes in comes out: records, details, metadata, hits and counts.
 
-use index::{Inserted, Level, Location, Totals};
+use index::{Inserted, Level, Location, RowId, Totals};
 
 use crate::Engine;
 use crate::rows::{With, everything, insert, new, search, target, uids};
