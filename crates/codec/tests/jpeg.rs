@@ -117,6 +117,35 @@ fn claims_are_checked_before_memory() {
     assert_eq!(jpeg::decode(&file("grey"), &small), Err(CodecError::TooLarge { limit: small.decoded }));
 }
 
+/// A scan of one coefficient in a few bytes for 4 million blocks, again and again.
+#[test]
+fn too_many_scans_for_the_size_are_refused() {
+    let mut bytes = vec![0xFF, 0xD8];
+    let mut segment = |code: u8, payload: &[u8], behind: &[u8]| {
+        bytes.extend([0xFF, code]);
+        bytes.extend((payload.len() as u16 + 2).to_be_bytes());
+        bytes.extend(payload);
+        bytes.extend(behind);
+    };
+    let table = |slot, symbol| [&[slot, 1][..], &[0; 15], &[symbol]].concat();
+    segment(0xDB, &[&[0][..], &[1; 64]].concat(), &[]);
+    segment(0xC2, &[8, 0x40, 0, 0x40, 0, 1, 1, 0x11, 0], &[]);
+    segment(0xC4, &table(0x00, 0), &[]);
+    segment(0xC4, &table(0x10, 0xE0), &[]);
+    segment(0xDA, &[1, 1, 0, 0, 0, 0], &[0; 2048 * 2048 / 8]);
+    // 15 bits end the band of 32767 blocks; 8 times 15 bits are 15 bytes.
+    let ends: Vec<u8> =
+        std::iter::repeat_n(0x3FFF_u128, 8).fold(0, |all, code| all << 15 | code).to_be_bytes()[1..]
+            .repeat(17);
+    let stuffed: Vec<u8> =
+        ends.iter().flat_map(|&byte| [byte, 0].into_iter().take(1 + usize::from(byte == 0xFF))).collect();
+    for coefficient in 1..33 {
+        segment(0xDA, &[1, 1, 0, coefficient, coefficient, 0], &stuffed);
+    }
+    let expected = CodecError::Unsupported("JPEG of too many progressive scans for its size".to_owned());
+    assert_eq!(decode(&bytes), Err(expected));
+}
+
 /// Every byte of a small file, one after the other, and every length.
 #[test]
 fn no_change_of_a_byte_and_no_cut_panics() {

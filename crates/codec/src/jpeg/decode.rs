@@ -89,17 +89,10 @@ impl Scans<'_> {
         let mut planes: Vec<Plane<T>> = plane::planes(frame, limits)?;
         let mut components: Vec<Blocks> =
             (0..frame.components.len()).map(|component| Blocks::new(frame, component)).collect();
-        let mut count = 0;
+        let mut walked = 0;
         while let Some(scan) = self.scan(frame)? {
-            count += 1;
-            if count > progressive::SCANS {
-                return Err(CodecError::Unsupported(format!(
-                    "JPEG of more than {} scans",
-                    progressive::SCANS
-                )));
-            }
             let mut entropy = Entropy::new(self.bytes, self.markers.at());
-            progressive::scan(frame, &scan, &self.state, &mut entropy, &mut components)?;
+            progressive::scan(frame, &scan, &self.state, &mut entropy, &mut components, &mut walked)?;
             self.markers.go_to(entropy.at());
         }
         // Without EOI nobody knows whether a scan is missing that would bring the rest.

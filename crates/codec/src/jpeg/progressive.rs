@@ -10,9 +10,9 @@ use super::markers::{State, ZIGZAG};
 use super::plane::{Plane, Sample};
 use crate::CodecError;
 
-/// The most scans of a frame. Encoders write about ten; each one costs a walk over all blocks, at worst (256 MiB of
-/// samples) some 10 ms.
-pub(super) const SCANS: usize = 256;
+/// The most blocks that all scans of a frame may walk over, each as often as a scan does. The largest frames, of 256 MiB,
+/// may so have 32 scans, where encoders write about ten; at worst this costs 3 s.
+pub(super) const WALK: u64 = 1 << 27;
 
 /// The coefficients of one component.
 pub(super) struct Blocks {
@@ -69,16 +69,17 @@ impl Blocks {
     }
 }
 
-/// Takes a scan into its components' coefficients.
+/// Takes a scan into its components' coefficients; `walked` counts blocks against [`WALK`].
 ///
 /// # Errors
-/// [`CodecError::Malformed`].
+/// [`CodecError::Malformed`], and [`CodecError::Unsupported`] for too many scans.
 pub(super) fn scan(
     frame: &Frame,
     scan: &Scan,
     state: &State,
     entropy: &mut Entropy<'_>,
     components: &mut [Blocks],
+    walked: &mut u64,
 ) -> Result<(), CodecError> {
     check(scan)?;
     for part in &scan.parts {
@@ -89,6 +90,10 @@ pub(super) fn scan(
         }
     }
     let layout = Layout::new(frame, scan);
+    *walked += layout.units() * layout.cells.iter().map(|cell| (cell.h * cell.v) as u64).sum::<u64>();
+    if *walked > WALK {
+        return Err(CodecError::Unsupported("JPEG of too many progressive scans for its size".to_owned()));
+    }
     let mut coder = Coder::new(scan, state)?;
     let interval = match state.restart {
         0 => layout.units(),
