@@ -26,7 +26,9 @@ use crate::cors::Cors;
 use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
-use crate::{bulk, capabilities, docs, frames, metadata, retrieve, same_origin, search, serve, store};
+use crate::{
+    bulk, capabilities, docs, frames, metadata, retrieve, same_origin, search, serve, store, wado_uri,
+};
 
 /// Where DICOMweb begins below the base URL.
 const SERVICE: &str = "/dicom-web";
@@ -123,6 +125,7 @@ impl Gateway {
             .route("/dicom-web", any(dicom_web))
             .route("/dicom-web/", any(dicom_web))
             .route("/dicom-web/{*path}", any(dicom_web))
+            .route("/wado", any(wado_uri::wado))
             .route("/healthz", get(health::healthz))
             .route("/readyz", get(health::readyz))
             .route("/metrics", get(health::metrics))
@@ -281,16 +284,29 @@ async fn dicom_web(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = Path::parse(parts.uri.path().strip_prefix(SERVICE).unwrap_or_default());
     let route = path.as_ref().map_or("unknown", route_name);
-    let method = method_name(&parts.method);
     let allow = path.as_ref().map_or("OPTIONS", Path::allow);
+    let answer = answer(&app, &parts, path.map_err(Refusal::from), body);
+    respond(&app, &parts, route, allow, started, answer).await
+}
+
+/// Has a request answered, unless it is a preflight: within its span, with the headers of every answer, and counted.
+pub(crate) async fn respond(
+    app: &App,
+    parts: &Parts,
+    route: &'static str,
+    allow: &'static str,
+    started: Instant,
+    answer: impl Future<Output = Result<Response, Refusal>>,
+) -> Response {
+    let method = method_name(&parts.method);
     let mut response = match app.cors().preflight(&parts.method, &parts.headers, allow) {
         Some(response) => response,
-        None => answer(&app, &parts, path.map_err(Refusal::from), body)
+        None => answer
             .instrument(tracing::info_span!("request", http.method = method, http.route = route))
             .await
             .unwrap_or_else(IntoResponse::into_response),
     };
-    finish(&app, &parts.headers, &mut response, started);
+    finish(app, &parts.headers, &mut response, started);
     let status = response.status().as_str().to_owned();
     metrics::counter!("overread_http_requests_total", "route" => route, "method" => method, "status" => status)
         .increment(1);

@@ -14,8 +14,7 @@ use crate::conditional::Tag;
 use crate::openapi::{Access, Group, Kind, OPERATIONS, Operation, Parameter, document};
 
 /// No script, no other origin.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const STYLE: &str = include_str!("../assets/docs.css");
 
 /// The OpenAPI 3.1 description.

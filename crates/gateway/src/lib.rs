@@ -30,6 +30,7 @@ mod sheet;
 mod status;
 mod store;
 mod viewer;
+mod wado_uri;
 
 pub use app::{Gateway, SetUpError};
 pub use authenticate::{Authenticate, Peer, Unauthenticated};

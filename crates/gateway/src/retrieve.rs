@@ -78,7 +78,8 @@ pub(crate) fn unchanged(call: &Call<'_>, tag: &Tag) -> Option<Response> {
     })
 }
 
-async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
+/// One instance, as the client takes it.
+pub(crate) async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
     let mut found = call.app.archive().instances(&call.who, target).await?;
     let Some(record) = found.next_page().await?.into_iter().next() else {
         return Err(Refusal::not_found("There is no such instance here."));

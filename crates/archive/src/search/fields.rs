@@ -101,8 +101,11 @@ impl Selection {
         if self.level == Level::Study || self.with_study {
             self.study(hit, &mut out);
         }
+        // Also where the path names them already: clients tell results of different searches apart by them.
+        out.put(0x0020_000D, texts("UI", [hit.study.uid.to_string().as_str()]));
         if let Some(series) = &hit.series {
             url = format!("{study_url}/series/{}", series.uid);
+            out.put(0x0020_000E, texts("UI", [series.uid.to_string().as_str()]));
             if self.level == Level::Series || self.with_series {
                 self.take(&series.attributes, SERIES_ALWAYS, SERIES_KNOWN, &mut out);
                 out.put(0x0020_1209, numbers("IS", &[series.instance_count]));

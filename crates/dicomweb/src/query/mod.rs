@@ -4,11 +4,13 @@ mod attribute;
 mod pairs;
 mod retrieve;
 mod search;
+mod uri;
 
 pub use attribute::{NameError, TagPath, dotted};
 pub use pairs::PairsError;
 pub use retrieve::RetrieveRequest;
 pub use search::{Include, Level, Match, SearchRequest, Wanted, Warning};
+pub use uri::{Rendering, UriRequest};
 
 /// Why a query cannot be answered: 400, but [`PairsError::TooLong`], which is 414. Each names the parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -96,6 +96,44 @@ const SEARCH_SERIES: &[&Parameter] = &[&p::MODALITY, &p::LIMIT, &p::OFFSET, &p::
 const SEARCH_INSTANCES: &[&Parameter] = &[&p::LIMIT, &p::OFFSET, &p::FUZZY, &p::INCLUDE];
 const READ: &[&Parameter] = &[&p::ACCEPT, &p::CUSTODIAN, &p::VERSION];
 
+const URI: &[&Parameter] = &[
+    &p::REQUEST_TYPE,
+    &p::STUDY_UID,
+    &p::SERIES_UID,
+    &p::OBJECT_UID,
+    &p::CONTENT_TYPE,
+    &p::CHARSET,
+    &p::TRANSFER_SYNTAX,
+    &p::ANONYMIZE,
+    &p::ANNOTATION,
+    &p::IMAGE_ANNOTATION,
+    &p::ROWS,
+    &p::COLUMNS,
+    &p::REGION,
+    &p::WINDOW_CENTER,
+    &p::WINDOW_WIDTH,
+    &p::IMAGE_QUALITY,
+    &p::FRAME_NUMBER,
+    &p::PRESENTATION_SERIES_UID,
+    &p::PRESENTATION_UID,
+    &p::CUSTODIAN,
+    &p::VERSION,
+];
+const BY_URI: &[Status] = &[
+    Status(200, "The instance."),
+    Status(206, "The part of it that Range asks for."),
+    UNCHANGED,
+    BAD,
+    NOBODY,
+    Status(403, "The token's holder may not read, or anonymize was asked for."),
+    NOT_FOUND,
+    NOT_ACCEPTABLE,
+    TOO_LONG,
+    Status(416, "The range lies outside."),
+    UNPROCESSABLE,
+    UNAVAILABLE,
+];
+
 const WITH_JSON: Example = Example { query: "", arguments: "-H 'Accept: application/dicom+json'" };
 const AS_STORED: Example = Example {
     query: "",
@@ -284,6 +322,32 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     ),
     store("StoreInstances", "/dicom-web/studies", "Store instances of any studies"),
     store("StoreStudyInstances", "/dicom-web/studies/{study}", "Store instances of one study"),
+    Operation {
+        id: "RetrieveByUri",
+        group: Group::Uri,
+        method: "GET",
+        path: "/wado",
+        summary: "One instance by a query",
+        more: "Without contentType and transferSyntax, Accept decides.",
+        query: URI,
+        takes: &[],
+        gives: &[DICOM],
+        statuses: BY_URI,
+        access: Access::Token,
+        example: Example {
+            query: "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.4&objectUID=1.2.3.4.5&contentType=application/dicom",
+            arguments: "-o image.dcm",
+        },
+    },
+    open(
+        "CheckUriMethods",
+        Group::Uri,
+        "OPTIONS",
+        "/wado",
+        "The methods of the URI service",
+        &[],
+        &[Status(204, "They are in Allow.")],
+    ),
     open(
         "RetrieveCapabilities",
         Group::Service,

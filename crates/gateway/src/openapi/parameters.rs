@@ -70,3 +70,37 @@ pub(super) const PATIENT_ID: Parameter = query("PatientID", "Another one.", Kind
 pub(super) const STUDY_DATE: Parameter =
     query("StudyDate", "A date, or a range of dates.", Kind::Text, "20260101-20261231");
 pub(super) const MODALITY: Parameter = query("Modality", "Of the series.", Kind::Text, "CT");
+
+macro_rules! uri {
+    ($($constant:ident $name:literal $about:literal $kind:expr, $example:literal;)*) => {
+        $(pub(super) const $constant: Parameter = query($name, $about, $kind, $example);)*
+    };
+}
+
+pub(super) const REQUEST_TYPE: Parameter = Parameter {
+    name: "requestType",
+    about: "Always `WADO`.",
+    kind: Kind::OneOf(&["WADO"]),
+    required: true,
+    example: "WADO",
+};
+pub(super) const STUDY_UID: Parameter = path("studyUID", "Study Instance UID.", Kind::Uid, "1.2.3");
+pub(super) const SERIES_UID: Parameter = path("seriesUID", "Series Instance UID.", Kind::Uid, "1.2.3.4");
+pub(super) const OBJECT_UID: Parameter = path("objectUID", "SOP Instance UID.", Kind::Uid, "1.2.3.4.5");
+uri! {
+    CONTENT_TYPE "contentType" "Media types that are wanted, without parameters: application/dicom, or rendered ones." Kind::Text, "application/dicom";
+    CHARSET "charset" "Character sets that are wanted." Kind::Text, "utf-8";
+    TRANSFER_SYNTAX "transferSyntax" "Of application/dicom." Kind::Uid, "1.2.840.10008.1.2.1";
+    ANONYMIZE "anonymize" "Not offered: `yes` is refused." Kind::OneOf(&["yes"]), "yes";
+    ANNOTATION "annotation" "What to write into the image: patient, technique." Kind::List, "technique";
+    IMAGE_ANNOTATION "imageAnnotation" "Another name of annotation." Kind::List, "technique";
+    ROWS "rows" "At most so many pixels high." Kind::Number(1, 32_768), "512";
+    COLUMNS "columns" "At most so many pixels wide." Kind::Number(1, 32_768), "512";
+    REGION "region" "xmin,ymin,xmax,ymax between 0.0 and 1.0." Kind::Pattern("^(0(\\.[0-9]{1,6})?|1(\\.0{1,6})?)(,(0(\\.[0-9]{1,6})?|1(\\.0{1,6})?)){3}$"), "0,0,1,1";
+    WINDOW_CENTER "windowCenter" "With windowWidth." Kind::Text, "40";
+    WINDOW_WIDTH "windowWidth" "With windowCenter." Kind::Text, "400";
+    IMAGE_QUALITY "imageQuality" "Of lossy images." Kind::Number(1, 100), "90";
+    FRAME_NUMBER "frameNumber" "Of a multi-frame instance, from 1 on." Kind::Number(1, u32::MAX), "1";
+    PRESENTATION_SERIES_UID "presentationSeriesUID" "Of a presentation state, with presentationUID." Kind::Uid, "1.2.3.9";
+    PRESENTATION_UID "presentationUID" "Of a presentation state, with presentationSeriesUID." Kind::Uid, "1.2.3.9.1";
+}

@@ -10,7 +10,8 @@ pub(super) fn script(root: &str, study_list: bool) -> String {
         "routerBasename": format!("{root}/viewer"),
         "extensions": [],
         "modes": [],
-        "customizationService": {},
+        // The first picture is there to be read: no tour lies over it.
+        "customizationService": [{ "ohif.tours": { "$set": [] } }],
         "showStudyList": study_list,
         // What is searched for stays out of the address.
         "filterQueryParam": false,

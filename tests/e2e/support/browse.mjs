@@ -1,0 +1,116 @@
+// Drives headless Chromium. Standard input: {"browser", "modules", "folder", "steps"}; standard output: one JSON object
+// with what each step found, and everything that the browser complained about.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const plan = JSON.parse(readFileSync(0, 'utf8'));
+const require = createRequire(plan.modules + '/');
+const puppeteer = require('puppeteer-core');
+
+const browser = await puppeteer.launch({
+  executablePath: plan.browser,
+  headless: true,
+  acceptInsecureCerts: true,
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--use-gl=angle', '--use-angle=swiftshader',
+    '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', '--window-size=1400,900'],
+});
+const page = await browser.newPage();
+await page.setViewport({ width: plan.width ?? 1400, height: plan.height ?? 900 });
+if (plan.token) await page.setExtraHTTPHeaders({ Authorization: `Bearer ${plan.token}` });
+
+const said = [], failed = [], requests = [];
+page.on('console', message => said.push({ type: message.type(), text: message.text().slice(0, 500) }));
+page.on('pageerror', error => said.push({ type: 'pageerror', text: String(error).slice(0, 500) }));
+page.on('requestfailed', request => failed.push({ url: request.url().slice(0, 300), why: request.failure()?.errorText }));
+page.on('response', response => {
+  requests.push({
+    url: response.url().slice(0, 300), status: response.status(), type: response.headers()['content-type'] ?? '',
+    ms: Number(/dur=([\d.]+)/.exec(response.headers()['server-timing'] ?? '')?.[1] ?? 0), at: Date.now(),
+  });
+});
+await page.evaluateOnNewDocument(() => {
+  window.violations = [];
+  document.addEventListener('securitypolicyviolation', e => window.violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile ?? ''}`));
+});
+
+// What is painted in each viewport: how many different greys, and a sum that changes with the picture.
+const painted = () => [...document.querySelectorAll('canvas.cornerstone-canvas')].map(canvas => {
+  if (!canvas.width || !canvas.height) return { shades: 0, sum: 0 };
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const shades = new Set();
+  let sum = 0;
+  for (let i = 0; i < data.length; i += 4 * 7) {
+    shades.add(data[i] << 16 | data[i + 1] << 8 | data[i + 2]);
+    sum = (sum * 31 + data[i] + 7 * data[i + 1]) % 1000000007;
+  }
+  return { shades: shades.size, sum };
+});
+
+const steps = {
+  async open({ url }) { await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 60000 }); },
+  async wait({ text, selector, seconds = 60 }) {
+    if (selector) await page.waitForSelector(selector, { timeout: seconds * 1000 });
+    if (text) await page.waitForFunction(t => document.body.innerText.includes(t), { timeout: seconds * 1000, polling: 100 }, text);
+  },
+  // Until this many viewports show a picture.
+  async painted({ viewports = 1, shades = 8, seconds = 90 }) {
+    await page.waitForFunction(`(${painted})().filter(one => one.shades >= ${shades}).length >= ${viewports}`,
+      { timeout: seconds * 1000, polling: 50 });
+    return page.evaluate(painted);
+  },
+  // Until the picture of a viewport is another one.
+  async changed({ from, viewport = 0, seconds = 30 }) {
+    await page.waitForFunction(`(() => { const one = (${painted})()[${viewport}]; return one && one.shades > 8 && one.sum !== ${from}; })()`,
+      { timeout: seconds * 1000, polling: 50 });
+    return page.evaluate(painted);
+  },
+  async look() { return page.evaluate(painted); },
+  async click({ selector, text, count = 1 }) {
+    const handle = text
+      ? await page.waitForSelector(`::-p-text(${text})`, { timeout: 30000 })
+      : await page.waitForSelector(selector, { timeout: 30000 });
+    await handle.click({ count });
+  },
+  async wheel({ viewport = 0, times = 5 }) {
+    const box = await (await page.$$('canvas.cornerstone-canvas'))[viewport].boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    for (let i = 0; i < times; i++) {
+      await page.mouse.wheel({ deltaY: 120 });
+      await new Promise(next => setTimeout(next, 60));
+    }
+  },
+  async drag({ from, to }) {
+    const centre = async selector => {
+      const box = await (await page.waitForSelector(selector, { timeout: 30000 })).boundingBox();
+      return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    };
+    const a = await centre(from), b = typeof to === 'string' ? await centre(to) : to;
+    await page.mouse.move(a.x, a.y);
+    await page.mouse.down();
+    for (let i = 1; i <= 10; i++) await page.mouse.move(a.x + (b.x - a.x) * i / 10, a.y + (b.y - a.y) * i / 10);
+    await page.mouse.up();
+  },
+  async key({ name }) { await page.keyboard.press(name); },
+  async type({ selector, text }) { await page.type(selector, text); },
+  async run({ script }) { return page.evaluate(script); },
+  async cookie({ name, value, url }) { await page.setCookie({ name, value, url, httpOnly: true, sameSite: 'Strict' }); },
+  async shot({ name }) { await page.screenshot({ path: `${plan.folder}/${name}.png` }); },
+  async forget() { requests.length = 0; return Date.now(); },
+  async now() { return Date.now(); },
+};
+
+const found = [];
+let error = null;
+for (const { do: name, ...what } of plan.steps) {
+  try {
+    found.push(await steps[name](what) ?? null);
+  } catch (caught) {
+    error = `${name} ${JSON.stringify(what)}: ${caught}`;
+    await page.screenshot({ path: `${plan.folder}/error.png` }).catch(() => {});
+    break;
+  }
+}
+const violations = await page.evaluate(() => window.violations).catch(() => []);
+const text = await page.evaluate(() => document.body.innerText.slice(0, 4000)).catch(() => '');
+console.log(JSON.stringify({ found, error, said, failed, requests, violations, text }));
+await browser.close();
