@@ -1,7 +1,8 @@
 //! RLE Lossless (PS3.5 Annex G).
 //!
 //! A frame is a header of 64 bytes and up to 15 segments. A segment is one byte plane of one component, packed as
-//! PackBits; a component's most significant plane comes first. A bit-packed frame is expanded to bytes by the caller.
+//! PackBits; a component's most significant plane comes first. A frame of one bit a pixel is coded as its packed bytes: for
+//! its caller it is one row of so many bytes.
 
 use crate::{CodecError, Colour, Format, Limits, Raster};
 
