@@ -63,8 +63,72 @@ def test_the_list_of_studies(server, pictures):
 
 def test_a_ct_is_opened_and_scrolled(server, pictures):
     visited = visit(pictures, [
-        step("open", url=opened(server, NOW)), step("painted"), step("shot", name="ct"),
-        step("look"), step("wheel", times=6), step("look"), step("shot", name="ct-scrolled")])
+        step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("wait", text="(1/40)"), step("look"),
+        step("wheel", times=6), step("wait", text="(7/40)"), step("look"), step("shot", name="ct")])
     check(visited)
-    before, after = visited.found[3][0], visited.found[5][0]
+    before, after = visited.found[4][0], visited.found[7][0]
     assert before["sum"] != after["sum"], "the picture did not change"
+
+
+def test_a_cine_loop_in_colour(server, pictures):
+    visited = visit(pictures, [
+        step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("series", text="Cine"),
+        step("wait", text="(1/6)"), step("painted", shades=3), step("wheel", times=2), step("wait", text="(3/6)"), step("shot", name="us")])
+    check(visited)
+
+
+def test_a_report(server, pictures):
+    visited = visit(pictures, [
+        step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("series", text="Report"), step("shot", name="sr"),
+        step("wait", text="Report", seconds=5)])
+    check(visited)
+
+
+def test_a_document(server, pictures):
+    visited = visit(pictures, [
+        step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("series", text="Letter"),
+        step("wait", selector="object[type='application/pdf']"), step("run", script=PDF), step("shot", name="pdf")])
+    check(visited)
+    assert visited.found[5].startswith("%PDF"), visited.found
+
+
+PDF = """(async () => {
+    const shown = document.querySelector("object[type='application/pdf']").data;
+    return (await (await fetch(shown)).text()).slice(0, 8);
+})()"""
+
+
+def test_a_prior_beside_it(server, pictures):
+    """Two viewports, two studies of one patient."""
+    visited = visit(pictures, [
+        step("open", url=opened(server, NOW, PRIOR)), step("painted"), step("dismiss"),
+        step("click", selector="[data-cy='Layout']"), step("click", selector="[data-cy='Layout-1-0']"),
+        step("painted", viewports=2), step("wait", text="(1/40)"), step("wait", text="(1/24)"), step("shot", name="prior")])
+    check(visited)
+    assert "05-Jan-2024" in visited.text and "01-Mar-2026" in visited.text
+
+
+def test_who_signed_in_needs_no_token_in_the_viewer(tmp_path, pictures):
+    """The session of the pages counts for what our own page reads, and for nothing else (docs/security.md)."""
+    plain = config(False) + '[http]\ntls = false\n[dimse]\ntls_listen = "off"\n'
+    with Server(tmp_path / "data", flags=[], config=plain) as server:
+        token = (server.data / "administrator.token").read_text().strip()
+        files = [synth.file(data) for data in phantom.ct(NOW, 3)]
+        answer = server.request("POST", "/dicom-web/studies", stow.body(files), {
+            "Content-Type": stow.content_type(), "Accept": "application/dicom+json", "Authorization": f"Bearer {token}"})
+        assert answer.status == 200, answer
+        assert server.request("GET", "/viewer/viewer").headers["Location"] == "/", "who has not signed in is led there"
+        signed = server.request("POST", "/sign-in", f"token={token}".encode(), {"Content-Type": "application/x-www-form-urlencoded"})
+        cookie = signed.headers["Set-Cookie"].split(";")[0]
+        for method, headers, status in [
+            ("GET", {}, 200), ("HEAD", {}, 200), ("GET", {"Sec-Fetch-Site": "same-origin"}, 200), ("GET", {"Sec-Fetch-Site": "same-site"}, 401),
+            ("GET", {"Sec-Fetch-Site": "cross-site"}, 401), ("GET", {"Origin": "https://evil.example"}, 401),
+            ("POST", {"Sec-Fetch-Site": "same-origin", "Content-Type": stow.content_type()}, 401),
+        ]:
+            body = stow.body(files) if method == "POST" else None
+            found = server.request(method, "/dicom-web/studies", body, {"Cookie": cookie, "Accept": "application/dicom+json", **headers})
+            assert found.status == status, (method, headers, found.status)
+        visited = visit(pictures, [
+            step("open", url=f"{server.origin}/"), step("type", selector="#token", text=token), step("key", name="Enter"),
+            step("wait", text="Where it listens"), step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("shot", name="signed-in")])
+        check(visited)

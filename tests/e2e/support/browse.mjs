@@ -22,10 +22,12 @@ const said = [], failed = [], requests = [];
 page.on('console', message => said.push({ type: message.type(), text: message.text().slice(0, 500) }));
 page.on('pageerror', error => said.push({ type: 'pageerror', text: String(error).slice(0, 500) }));
 page.on('requestfailed', request => failed.push({ url: request.url().slice(0, 300), why: request.failure()?.errorText }));
+const began = new WeakMap();
+page.on('request', request => began.set(request, Date.now()));
 page.on('response', response => {
   requests.push({
     url: response.url().slice(0, 300), status: response.status(), type: response.headers()['content-type'] ?? '',
-    ms: Number(/dur=([\d.]+)/.exec(response.headers()['server-timing'] ?? '')?.[1] ?? 0), at: Date.now(),
+    ms: Number(/dur=([\d.]+)/.exec(response.headers()['server-timing'] ?? '')?.[1] ?? 0), began: began.get(response.request()), at: Date.now(),
   });
 });
 await page.evaluateOnNewDocument(() => {
@@ -89,6 +91,25 @@ const steps = {
     await page.mouse.down();
     for (let i = 1; i <= 10; i++) await page.mouse.move(a.x + (b.x - a.x) * i / 10, a.y + (b.y - a.y) * i / 10);
     await page.mouse.up();
+  },
+  // The series of a thumbnail that says this, into the viewport that is active.
+  async series({ text }) {
+    const find = () => page.evaluateHandle(t => [...document.querySelectorAll('[data-cy^="study-browser-thumbnail"]')]
+      .find(one => one.innerText.includes(t)) ?? null, text);
+    await page.waitForFunction(t => [...document.querySelectorAll('[data-cy^="study-browser-thumbnail"]')]
+      .some(one => one.innerText.includes(t)), { timeout: 30000, polling: 100 }, text);
+    const handle = (await find()).asElement();
+    await handle.scrollIntoView();
+    await handle.click({ count: 2, delay: 30 });
+  },
+  // What the viewer lays over everything at the first visit.
+  async dismiss() {
+    await page.evaluate(() => {
+      for (const words of ['Skip all', 'Confirm and hide']) {
+        [...document.querySelectorAll('button, a')].find(one => one.innerText?.trim() === words)?.click();
+      }
+    });
+    await new Promise(next => setTimeout(next, 300));
   },
   async key({ name }) { await page.keyboard.press(name); },
   async type({ selector, text }) { await page.type(selector, text); },

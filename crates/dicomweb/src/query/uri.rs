@@ -7,7 +7,7 @@ use super::{QueryError, pairs, shown};
 use crate::media::DICOM;
 
 /// Rows and columns that can be asked for at most.
-const LARGEST_VIEWPORT: u32 = 32_768;
+const LARGEST_VIEWPORT: u32 = 16_384;
 
 /// A request of the URI service, with everything that can be said of it without looking at the instance.
 #[derive(Clone, Debug, PartialEq)]
@@ -404,7 +404,7 @@ mod tests {
             ("rows=512", None),
             ("rows=0", Some("rows")),
             ("columns=+1", Some("columns")),
-            ("columns=32769", Some("columns")),
+            ("columns=16385", Some("columns")),
             ("imageQuality=1", None),
             ("imageQuality=0", Some("imageQuality")),
             ("imageQuality=101", Some("imageQuality")),

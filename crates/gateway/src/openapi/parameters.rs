@@ -94,8 +94,8 @@ uri! {
     ANONYMIZE "anonymize" "Not offered: `yes` is refused." Kind::OneOf(&["yes"]), "yes";
     ANNOTATION "annotation" "What to write into the image: patient, technique." Kind::List, "technique";
     IMAGE_ANNOTATION "imageAnnotation" "Another name of annotation." Kind::List, "technique";
-    ROWS "rows" "At most so many pixels high." Kind::Number(1, 32_768), "512";
-    COLUMNS "columns" "At most so many pixels wide." Kind::Number(1, 32_768), "512";
+    ROWS "rows" "At most so many pixels high." Kind::Number(1, 16_384), "512";
+    COLUMNS "columns" "At most so many pixels wide." Kind::Number(1, 16_384), "512";
     REGION "region" "xmin,ymin,xmax,ymax between 0.0 and 1.0." Kind::Pattern("^(0(\\.[0-9]{1,6})?|1(\\.0{1,6})?)(,(0(\\.[0-9]{1,6})?|1(\\.0{1,6})?)){3}$"), "0,0,1,1";
     WINDOW_CENTER "windowCenter" "With windowWidth." Kind::Text, "40";
     WINDOW_WIDTH "windowWidth" "With windowCenter." Kind::Text, "400";
