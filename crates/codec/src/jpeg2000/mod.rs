@@ -27,7 +27,8 @@ pub fn head(bytes: &[u8]) -> Result<Head, CodecError> {
 /// Decodes all of a frame: every layer, the full resolution.
 ///
 /// Components coded coarser than the first are repeated. With a multiple component transformation the samples are
-/// those from before it, [`Colour::Rgb`]. Wavelet coefficients out of range are clamped to the declared precision.
+/// those from before it, [`Colour::Rgb`]. Samples out of range are clamped to the declared precision. Takes some 16 bytes
+/// a sample while it works.
 ///
 /// # Errors
 /// As [`head`], [`CodecError::TooLarge`] beyond `limits`, and [`CodecError::Malformed`] for coded data that is cut short

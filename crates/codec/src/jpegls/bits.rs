@@ -31,6 +31,14 @@ impl<'a> BitReader<'a> {
         self.at + marker.unwrap_or(rest.len())
     }
 
+    /// Moves behind this restart marker; false when another marker comes next.
+    pub(super) fn restart(&mut self, marker: u8) -> bool {
+        let at = self.end();
+        let found = self.bytes.get(at..at + 2) == Some(&[0xFF, marker]);
+        *self = Self { at: at + 2, ..Self::new(self.bytes) };
+        found
+    }
+
     /// So many bits, at most 32.
     #[inline(always)]
     pub(super) fn bits(&mut self, count: u32) -> u32 {

@@ -30,29 +30,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Raster, CodecError
     Ok(Raster { format, colour, samples })
 }
 
-/// Decodes one scan, restart interval by restart interval, and gives the length of its data.
+/// Decodes one scan, and gives the length of its data.
 fn decode_scan(scan: &Scan, format: &Format, data: &[u8], samples: &mut [u8]) -> Result<usize, CodecError> {
-    let row_bytes = samples.len() / format.height as usize;
-    let interval = scan.restart.unwrap_or(format.height) as usize;
-    let mut at = 0;
-    let mut restarts = 0_u8;
-    for rows in samples.chunks_mut(interval.saturating_mul(row_bytes)) {
-        if at > 0 {
-            match data.get(at..at + 2) {
-                Some([0xFF, marker]) if *marker == 0xD0 + restarts % 8 => at += 2,
-                _ => return Err(malformed("no restart marker where one belongs")),
-            }
-            restarts = restarts.wrapping_add(1);
-        }
-        let rest = data.get(at..).unwrap_or_default();
-        // The commonest arithmetic has a decoder of its own: lossless, and all values of the precision.
-        let whole = scan.parameters.near == 0 && scan.parameters.range == 1 << format.bits;
-        at += match whole {
-            true => Decoder::<true>::new(scan, rest, format).rows(format, rows)?,
-            false => Decoder::<false>::new(scan, rest, format).rows(format, rows)?,
-        };
+    // The commonest arithmetic has a decoder of its own: lossless, and all values of the precision.
+    if scan.parameters.near == 0 && scan.parameters.range == 1 << format.bits {
+        Decoder::<true>::new(scan, data, format).scan(scan, format, samples)
+    } else {
+        Decoder::<false>::new(scan, data, format).scan(scan, format, samples)
     }
-    Ok(at)
 }
 
 /// One component's lines, each with its left edge before it and its right edge repeated.
@@ -93,8 +78,27 @@ impl<'a, const WHOLE: bool> Decoder<'a, WHOLE> {
         }
     }
 
-    /// Decodes whole rows, and gives the length of their data.
-    fn rows(mut self, format: &Format, rows: &mut [u8]) -> Result<usize, CodecError> {
+    /// Decodes restart interval by restart interval.
+    fn scan(mut self, scan: &Scan, format: &Format, samples: &mut [u8]) -> Result<usize, CodecError> {
+        let row_bytes = samples.len() / format.height as usize;
+        let interval = scan.restart.unwrap_or(format.height) as usize;
+        let mut marker = 0xD0;
+        for (index, rows) in samples.chunks_mut(interval.saturating_mul(row_bytes)).enumerate() {
+            if index > 0 {
+                if !self.bits.restart(marker) {
+                    return Err(malformed("no restart marker where one belongs"));
+                }
+                self.model.restart();
+                self.lines.iter_mut().for_each(Lines::restart);
+                marker = if marker == 0xD7 { 0xD0 } else { marker + 1 };
+            }
+            self.rows(format, rows)?;
+        }
+        Ok(self.bits.end())
+    }
+
+    /// Decodes whole rows.
+    fn rows(&mut self, format: &Format, rows: &mut [u8]) -> Result<(), CodecError> {
         let pixel = usize::from(format.components) * usize::from(format.sample_bytes());
         let mut lines = std::mem::take(&mut self.lines);
         for row in rows.chunks_exact_mut(self.width * pixel) {
@@ -116,7 +120,8 @@ impl<'a, const WHOLE: bool> Decoder<'a, WHOLE> {
                 line.store(row, format);
             }
         }
-        Ok(self.bits.end())
+        self.lines = lines;
+        Ok(())
     }
 
     /// Decodes a line of one component.
@@ -288,6 +293,13 @@ impl Lines {
         if let (Some(edge), Some(first)) = (self.current.first_mut(), self.above.get(1)) {
             *edge = *first;
         }
+    }
+
+    /// Starts again, as after a restart marker.
+    fn restart(&mut self) {
+        self.above.fill(0);
+        self.current.fill(0);
+        self.run_index = 0;
     }
 
     /// Left, above, above left, above right.

@@ -18,6 +18,8 @@ pub(super) struct Model {
     third: i32,
     pub(super) contexts: Vec<Context>,
     pub(super) runs: [RunContext; 2],
+    /// How contexts start.
+    fresh: (Context, RunContext, RunContext),
 }
 
 /// The state of a context in regular mode.
@@ -58,7 +60,20 @@ impl Model {
         let sum = ((parameters.range + 32) / 64).max(2) as u32;
         let context = Context { sum, count: 1, bias: 0, correction: 0 };
         let run = |kind| RunContext { sum, count: 1, negative: 0, kind };
-        Self { gradients, third, contexts: vec![context; 365], runs: [run(0), run(1)] }
+        Self {
+            gradients,
+            third,
+            contexts: vec![context; 365],
+            runs: [run(0), run(1)],
+            fresh: (context, run(0), run(1)),
+        }
+    }
+
+    /// Forgets what was learnt, as after a restart marker.
+    pub(super) fn restart(&mut self) {
+        let (context, apart, alike) = self.fresh;
+        self.contexts.fill(context);
+        self.runs = [apart, alike];
     }
 
     /// The context of a neighbourhood, negative when its sign is turned; 0 is run mode.
