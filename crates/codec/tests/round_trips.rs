@@ -37,7 +37,7 @@ fn samples(format: &Format, kind: u8, seed: u32) -> Vec<u8> {
                     1 => (x * (seed % 97) + y * 3 + c * 20 + noise() % 4) % (top + 1),
                     2 => (x / 9 + y / 5 + c) % 2 * top,
                     3 => top / 2 + u32::from(noise() % 50 == 0),
-                    _ => (x * x + y * y + c).isqrt() * (seed % 50) & top,
+                    _ => ((x * x + y * y + c).isqrt() * (seed % 50)) & top,
                 };
                 let value = if format.signed && value > top / 2 { value | !top } else { value };
                 samples.extend_from_slice(&value.to_le_bytes()[..usize::from(format.sample_bytes())]);
