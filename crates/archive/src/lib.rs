@@ -6,6 +6,7 @@
 //! checked against its sums before it leaves. This crate must not know DIMSE or HTTP.
 
 mod backup;
+mod bulk;
 mod columns;
 mod config;
 mod dataset;
@@ -37,11 +38,13 @@ use index::Index;
 use tokio::sync::Semaphore;
 
 pub use backup::BackupReport;
+pub use bulk::{BulkPart, PixelValue, Which};
 pub use config::{Classes, Config};
 pub use dataset::{DataSet, Form, Part10};
 pub use decoders::Decoders;
 pub use error::{ReadError, ReadErrorKind, StoreError, StoreErrorKind};
 pub use incoming::{Announced, Framing, Identity, Incoming};
+pub use imaging::transcode::possible as possible_syntaxes;
 pub use index::{Cursor, InstanceRecord, Level, Target, Totals};
 pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;

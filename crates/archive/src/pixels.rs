@@ -72,9 +72,7 @@ fn bare(plan: &Plan, stored: Bytes) -> Result<Bytes, ReadError> {
 }
 
 /// All bytes of a stream; one piece is not copied.
-pub(crate) async fn whole(
-    mut pieces: BoxStream<'static, Result<Bytes, ReadError>>,
-) -> Result<Bytes, ReadError> {
+pub(crate) async fn whole(mut pieces: BoxStream<'static, Result<Bytes, ReadError>>) -> Result<Bytes, ReadError> {
     let first = pieces.try_next().await?.unwrap_or_default();
     let Some(second) = pieces.try_next().await? else { return Ok(first) };
     let mut all = Vec::from(first);
@@ -106,8 +104,33 @@ impl<T> Drop for Task<T> {
     }
 }
 
+/// Bare frames of `bits` each as one value, with a byte behind it where that makes it even.
+pub(crate) fn joined(
+    frames: BoxStream<'static, Result<Bytes, ReadError>>,
+    bits: u64,
+    pad: bool,
+) -> BoxStream<'static, Result<Bytes, ReadError>> {
+    let state = (frames, Some(Packer::new(bits)));
+    stream::try_unfold(state, move |(mut frames, packer)| async move {
+        let Some(mut packer) = packer else { return Ok(None) };
+        match frames.try_next().await? {
+            Some(frame) => {
+                if (frame.len() as u64) < bits.div_ceil(8) {
+                    return Err(ReadError::Unprocessable("a frame is shorter than the first".into()));
+                }
+                Ok(Some((packer.push(frame), (frames, Some(packer)))))
+            }
+            None => {
+                let rest = packer.finish().into_iter().chain(pad.then_some(0)).collect::<Vec<u8>>();
+                Ok(Some((Bytes::from(rest), (frames, None))))
+            }
+        }
+    })
+    .boxed()
+}
+
 /// Frames of a number of bits each as one value: without padding between them (PS3.5 8.1.1).
-pub(crate) struct Packer {
+struct Packer {
     bits: u64,
     /// Bits of the last byte that are taken, and the byte.
     filled: u32,
@@ -116,12 +139,12 @@ pub(crate) struct Packer {
 
 impl Packer {
     /// For frames of `bits` each.
-    pub(crate) fn new(bits: u64) -> Self {
+    fn new(bits: u64) -> Self {
         Self { bits, filled: 0, open: 0 }
     }
 
     /// The bytes that a frame completes.
-    pub(crate) fn push(&mut self, frame: Bytes) -> Bytes {
+    fn push(&mut self, frame: Bytes) -> Bytes {
         if self.bits.is_multiple_of(8) {
             return frame;
         }
@@ -144,7 +167,7 @@ impl Packer {
     }
 
     /// The last byte, where it is not full.
-    pub(crate) fn finish(self) -> Option<u8> {
+    fn finish(self) -> Option<u8> {
         (self.filled > 0).then_some(self.open)
     }
 }

@@ -14,6 +14,7 @@ use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
 
 use bytes::Bytes;
 
+use crate::bulk::short;
 use crate::dataset::DataSet;
 use crate::image::{Image, plan};
 use crate::{Archive, ReadError, Shared, pixels, work};
@@ -75,25 +76,17 @@ pub struct Transcoded {
 }
 
 impl Frames {
-    /// The transfer syntaxes in which they can be given beside their own.
-    ///
-    /// # Errors
-    /// [`ReadError::Storage`] when the index fails.
-    pub async fn producible(&self) -> Result<Vec<Syntax>, ReadError> {
-        Archive { shared: Arc::clone(&self.shared) }.producible(&self.record).await
-    }
-
     /// The frames in this transfer syntax, each made while the ones before it are sent.
     ///
     /// # Errors
     /// [`ReadError::Unsupported`] when they cannot be given in it, [`ReadError::Unprocessable`] when the data set does
     /// not describe them.
-    pub async fn transcoded(&self, to: Syntax) -> Result<Transcoded, ReadError> {
+    pub async fn transcoded(self, to: Syntax) -> Result<Transcoded, ReadError> {
         let image = Image::of(&self.shared, &self.record).await?.ok_or(ReadError::NotFound("frame"))?;
         let plan = plan(self.syntax, to, &image.format)?;
         let length = plan.frame_bits().map(|bits| bits.div_ceil(8));
-        let places = self.places.clone().into_iter().map(Ok);
-        Ok(Transcoded { length, frames: pixels::transcoded(self.source.clone(), plan, places) })
+        let places = self.places.into_iter().map(Ok);
+        Ok(Transcoded { length, frames: pixels::transcoded(self.source, plan, places) })
     }
 }
 
@@ -154,12 +147,11 @@ impl BulkItem {
 const ICON: u64 = 4 << 20;
 
 /// The fragments of encapsulated pixel data behind its offset table, joined (PS3.5 A.4).
-async fn joined(item: &BulkItem) -> Result<Bytes, ReadError> {
-    if item.length > ICON {
+pub(crate) async fn fragments_joined(source: DataSet, offset: u64, length: u64) -> Result<Bytes, ReadError> {
+    if length > ICON {
         return Err(ReadError::Unprocessable(format!("the icon is larger than {ICON} bytes")));
     }
-    let items: Vec<Bytes> = item.stream(0..item.length).try_collect().await?;
-    let items = items.concat();
+    let items = short(source.stream(offset..offset.saturating_add(length), 1)).await?;
     let (mut rest, mut out, mut first) = (items.as_slice(), Vec::new(), true);
     while let Some((head, behind)) = rest.split_first_chunk::<8>() {
         let [_, _, _, _, a, b, c, d] = *head;
@@ -282,7 +274,7 @@ impl Archive {
         let mut item =
             BulkItem { record: detail.record, vr, length, encapsulated, source, start, word, icon: None };
         if encapsulated && path.contains('/') {
-            let icon = joined(&item).await?;
+            let icon = fragments_joined(item.source.clone(), start, length).await?;
             item.length = icon.len() as u64;
             item.encapsulated = false;
             item.icon = Some(icon);

@@ -14,10 +14,11 @@ use model::VR;
 use model::scan::{Limits, Scanner};
 use model::transfer_syntax::{EXPLICIT_LE, Encoding, Pixels, Syntax};
 
+use crate::bulk::every_frame;
 use crate::dataset::{DataSet, behind, file_head};
 use crate::image::{Image, plan};
-use crate::pixels::{Packer, transcoded};
-use crate::retrieve::{frame_error, stored_syntax};
+use crate::pixels::{joined, transcoded};
+use crate::retrieve::stored_syntax;
 use crate::{Archive, Form, Part10, ReadError};
 
 type Pieces = BoxStream<'static, Result<Bytes, ReadError>>;
@@ -80,9 +81,7 @@ async fn with_pixels(
     image.last_frame()?;
     let span = image.layout.span().ok_or(ReadError::NotFound("frame"))?;
     let native = plan.is_native().then(|| native_length(&plan, count)).transpose()?;
-    let layout = image.layout.clone();
-    let numbers = (1..=count).map(move |number| layout.frame(number).map_err(frame_error));
-    let mut frames = transcoded(source.clone(), plan.clone(), numbers);
+    let mut frames = transcoded(source.clone(), plan.clone(), every_frame(image.layout.clone()));
     let first = frames.try_next().await?.ok_or(ReadError::NotFound("frame"))?;
     let changes = plan.changes(offset_table(&plan, count).as_deref(), loss(&plan, &first));
 
@@ -99,7 +98,7 @@ async fn with_pixels(
 }
 
 /// Bytes of all frames as one value, without the byte that makes them even.
-pub(crate) fn native_length(plan: &Plan, frames: u32) -> Result<u64, ReadError> {
+fn native_length(plan: &Plan, frames: u32) -> Result<u64, ReadError> {
     let bits = plan.frame_bits().and_then(|bits| bits.checked_mul(u64::from(frames)));
     let bytes = bits.map(|bits| bits.div_ceil(8)).filter(|bytes| bytes.next_multiple_of(2) <= LONGEST);
     bytes.ok_or_else(|| {
@@ -131,27 +130,6 @@ fn native_value(plan: &Plan, length: u64, frames: Pieces) -> Pieces {
     let bits = plan.frame_bits().unwrap_or_default();
     let pad = length % 2 == 1;
     stream::iter([Ok(header)]).chain(joined(frames, bits, pad)).boxed()
-}
-
-/// Bare frames of `bits` each as one value, with a byte behind it where that makes it even.
-pub(crate) fn joined(frames: Pieces, bits: u64, pad: bool) -> Pieces {
-    let state = (frames, Some(Packer::new(bits)));
-    stream::try_unfold(state, move |(mut frames, packer)| async move {
-        let Some(mut packer) = packer else { return Ok(None) };
-        match frames.try_next().await? {
-            Some(frame) => {
-                if (frame.len() as u64) < bits.div_ceil(8) {
-                    return Err(ReadError::Unprocessable("a frame is shorter than the first".into()));
-                }
-                Ok(Some((packer.push(frame), (frames, Some(packer)))))
-            }
-            None => {
-                let rest = packer.finish().into_iter().chain(pad.then_some(0)).collect::<Vec<u8>>();
-                Ok(Some((Bytes::from(rest), (frames, None))))
-            }
-        }
-    })
-    .boxed()
 }
 
 /// Pixel Data (7FE0,0010) in fragments, one for each frame, behind an empty Basic Offset Table (PS3.5 A.4).

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use access::Principal;
-use archive::Archive;
+use archive::{Archive, Which};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -27,7 +27,7 @@ use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
-    bulk, capabilities, docs, frames, metadata, retrieve, same_origin, search, serve, store, wado_uri,
+    all_bulk, bulk, capabilities, docs, frames, metadata, retrieve, same_origin, search, serve, store, wado_uri,
 };
 
 /// Where DICOMweb begins below the base URL.
@@ -355,6 +355,8 @@ async fn dispatch(
             Path::Metadata(place) => metadata::metadata(&call, place).await,
             Path::Frames(place, list) => frames::frames(&call, place, &list).await,
             Path::Bulk(place, value) => bulk::bulk(&call, place, &value).await,
+            Path::AllBulk(place) => all_bulk::all_bulk(&call, place, Which::All).await,
+            Path::PixelData(place) => all_bulk::all_bulk(&call, place, Which::Pixels).await,
             Path::Service => Err(Refusal::method(path.allow())),
         },
         _ => Err(Refusal::method(path.allow())),
@@ -387,7 +389,8 @@ fn route_name(path: &Path) -> &'static str {
         Path::Retrieve(_) => "retrieve",
         Path::Metadata(_) => "metadata",
         Path::Frames(..) => "frames",
-        Path::Bulk(..) => "bulkdata",
+        Path::Bulk(..) | Path::AllBulk(_) => "bulkdata",
+        Path::PixelData(_) => "pixeldata",
     }
 }
 

@@ -12,19 +12,23 @@ use crate::frames;
 use crate::refusal::Refusal;
 use crate::retrieve::{Item, Representation, accept, choose, multipart, single, target, unchanged};
 
-/// One value, little endian. Encapsulated pixel data comes frame by frame; that of an icon as octets or as what it is.
+/// One value, little endian. Encapsulated pixel data comes decoded, or frame by frame as what it is; that of an icon as
+/// octets or as what it is.
 pub(crate) async fn bulk(call: &Call<'_>, place: Place, path: &BulkPath) -> Result<Response, Refusal> {
     let query = RetrieveRequest::parse(call.query)?;
     let accept = accept(call, &query, Resource::Bulk)?;
     let target = target(place, &query)?;
     let value = call.app.archive().bulk(&call.who, &target, path.as_str()).await?;
     if value.encapsulated {
-        return frames::all(call, &accept, &target).await;
+        let record = &value.record;
+        let instance = call.app.base().instance(&record.study, &record.series, &record.sop_instance);
+        let location = format!("{instance}/bulkdata/{}", path.as_str());
+        return frames::all(call, &accept, &target, &location).await;
     }
     let mut offers = bulk_offers().to_vec();
     if value.is_codestream() {
         let stored = transfer_syntax::by_uid(&value.record.transfer_syntax);
-        offers.extend(stored.map(|stored| frame_offers(stored, 1)).unwrap_or_default());
+        offers.extend(stored.map(|stored| frame_offers(stored, &[], 1)).unwrap_or_default());
     }
     let offer = choose(&accept, &offers)?;
     let tag =

@@ -7,6 +7,7 @@
 //! Gateway::new(archive, authenticate, config)?.with_pages(router).with_metrics(render).serve(listener, tls, stop).await
 //! ```
 
+mod all_bulk;
 mod app;
 mod authenticate;
 mod bulk;

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
-use archive::{Archive, Form, InstanceRecord, Instances, Target};
+use archive::{Archive, InstanceRecord, Instances, ReadError, Target, Which};
 use axum::response::Response;
 use bytes::Bytes;
-use dicomweb::media::{Accept, DICOM, Framing, Offer, Resource, instance_offers};
+use dicomweb::media::{
+    Accept, DICOM, Framing, OCTET_STREAM, Offer, Resource, all_bulk_offer, instance_offers,
+};
 use dicomweb::multipart::Writer;
 use dicomweb::query::{QueryError, RetrieveRequest};
 use dicomweb::range::{self, Wanted};
@@ -16,10 +18,12 @@ use http::header::{
     WARNING,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use model::transfer_syntax::{self, Syntax};
+use model::transfer_syntax::{self, EXPLICIT_LE, Pixels, Syntax};
 
+use crate::all_bulk;
 use crate::app::Call;
 use crate::conditional::{Tag, random_boundary};
+use crate::frames::MAKER;
 use crate::outgoing::{Outgoing, Pieces, Segment, begun, content_length, cut};
 use crate::refusal::Refusal;
 
@@ -85,18 +89,36 @@ pub(crate) async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Res
         return Err(Refusal::not_found("There is no such instance here."));
     };
     let stored = syntax(&record)?;
-    let offers = instance_offers(stored, true);
-    let offer = choose(accept, &offers)?;
-    let tag = Tag::of(&record.digest, &offer.to_string_with_syntax());
+    let archive = call.app.archive();
+    let mut offer = *choose(accept, &offers(stored, &archive::possible_syntaxes(stored), true))?;
+    if !lies_there(&offer, stored) {
+        offer = *choose(accept, &offers_of(archive, &record, stored, true).await?)?;
+    }
+    if offer.media == OCTET_STREAM {
+        return all_bulk::answer(call, of_record(&record), Which::All).await;
+    }
+    let maker = if lies_there(&offer, stored) { "" } else { MAKER };
+    let tag = Tag::of(&record.digest, &format!("{}{maker}", offer.to_string_with_syntax()));
     if let Some(response) = unchanged(call, &tag) {
         return Ok(response);
     }
     let location = call.app.base().instance(&record.study, &record.series, &record.sop_instance);
-    let file = call.app.archive().open_instance(record).await?.part10(form(offer, stored))?;
+    let file = archive.part10(record, offer.syntax.unwrap_or(stored)).await?;
     let item = Item { pieces: file.stream, length: file.length, location };
     match offer.framing {
-        Framing::Single => single(&call.caller.headers, item, offer, &tag).await,
-        Framing::Multipart => multipart(call, vec![item], offer, &tag).await,
+        Framing::Single => single(&call.caller.headers, item, &offer, &tag).await,
+        Framing::Multipart => multipart(call, vec![item], &offer, &tag).await,
+    }
+}
+
+/// The very instance of a record.
+fn of_record(record: &InstanceRecord) -> Target {
+    Target {
+        study: record.study,
+        series: Some(record.series),
+        instance: Some(record.sop_instance),
+        custodian: Some(record.custodian.clone()),
+        version: Some(record.version),
     }
 }
 
@@ -201,7 +223,9 @@ pub(crate) async fn multipart(
 async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
     let archive = call.app.archive();
     let mut found = archive.instances(&call.who, target.clone()).await?;
-    let mut survey = Survey { accept, syntaxes: Vec::new(), given: 0, left_out: 0 };
+    let mut survey =
+        Survey { archive: archive.clone(), accept: accept.clone(), lying: Vec::new(), offered: Vec::new() };
+    let (mut given, mut left_out) = (0, 0);
     let mut held = VecDeque::new();
     loop {
         let page = found.next_page().await?;
@@ -209,67 +233,94 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
             break;
         }
         for record in page {
-            let wanted = survey.look(&record)?;
-            if wanted && survey.given <= HELD {
-                held.push_back(record);
+            match survey.look(&record).await? {
+                Some(offer) if offer.media == OCTET_STREAM => {
+                    return all_bulk::answer(call, target, Which::All).await;
+                }
+                Some(offer) => {
+                    given += 1;
+                    if given <= HELD {
+                        held.push_back((record, offer));
+                    }
+                }
+                None => left_out += 1,
             }
         }
     }
-    if survey.given == 0 {
-        return Err(Refusal::not_acceptable(&survey.available()));
+    if given == 0 {
+        return Err(Refusal::not_acceptable(&survey.offered));
     }
-    let again = if survey.given > HELD {
+    let again = if given > HELD {
         held.clear();
         Some(archive.instances(&call.who, target).await?)
     } else {
         None
     };
-    let syntaxes =
-        survey.syntaxes.into_iter().filter_map(|(stored, chosen)| Some((stored, chosen?))).collect();
-    let left_out = survey.left_out;
-    let parts = Parts { archive: archive.clone(), syntaxes, held, again, first: None, open: None };
+    let parts = Parts { archive: archive.clone(), survey, held, again, first: None, open: None };
     stream(call, parts, left_out).await
 }
 
 /// What can be given of a study's instances, by the transfer syntaxes that they are stored in.
-struct Survey<'a> {
-    accept: &'a Accept,
-    /// Each syntax met, with what of it the client takes.
-    syntaxes: Vec<(Syntax, Option<Offer>)>,
-    given: usize,
-    left_out: usize,
+struct Survey {
+    archive: Archive,
+    accept: Accept,
+    /// Each syntax met, with what of it the client takes where its instances lie there.
+    lying: Vec<(Syntax, Option<Offer>)>,
+    /// Everything that was offered, as a client would write it.
+    offered: Vec<String>,
 }
 
-impl Survey<'_> {
-    /// Whether the client takes the instance in some form.
-    fn look(&mut self, record: &InstanceRecord) -> Result<bool, Refusal> {
+impl Survey {
+    /// What of the instance the client takes.
+    async fn look(&mut self, record: &InstanceRecord) -> Result<Option<Offer>, ReadError> {
         let stored = syntax(record)?;
-        let known = self.syntaxes.iter().find(|(syntax, _)| *syntax == stored).map(|(_, chosen)| *chosen);
-        let chosen = known.unwrap_or_else(|| {
-            let chosen = self.accept.choose(&instance_offers(stored, false)).copied();
-            self.syntaxes.push((stored, chosen));
-            chosen
-        });
-        if chosen.is_some() {
-            self.given += 1;
-        } else {
-            self.left_out += 1;
+        if let Some((_, chosen)) = self.lying.iter().find(|(syntax, _)| *syntax == stored) {
+            return Ok(*chosen);
         }
-        Ok(chosen.is_some())
+        let offers = offers(stored, &archive::possible_syntaxes(stored), false);
+        self.note(&offers);
+        let chosen = self.accept.choose(&offers).copied();
+        if chosen.is_none_or(|offer| lies_there(&offer, stored)) {
+            self.lying.push((stored, chosen));
+            return Ok(chosen);
+        }
+        // Whether it can really be made depends on more than the syntax.
+        let real = offers_of(&self.archive, record, stored, false).await?;
+        Ok(self.accept.choose(&real).copied())
     }
 
-    fn available(&self) -> Vec<String> {
-        let mut available: Vec<String> = Vec::new();
-        for (stored, _) in &self.syntaxes {
-            for offer in instance_offers(stored, false) {
-                let text = offer.to_string();
-                if !available.contains(&text) {
-                    available.push(text);
-                }
+    fn note(&mut self, offers: &[Offer]) {
+        for offer in offers {
+            let text = offer.to_string();
+            if !self.offered.contains(&text) {
+                self.offered.push(text);
             }
         }
-        available
     }
+}
+
+/// What may be offered of an instance, of which these other syntaxes can be made.
+fn offers(stored: Syntax, others: &[Syntax], single: bool) -> Vec<Offer> {
+    let mut offers = instance_offers(stored, others, single);
+    offers.push(all_bulk_offer());
+    offers
+}
+
+/// What can really be given of an instance.
+async fn offers_of(
+    archive: &Archive,
+    record: &InstanceRecord,
+    stored: Syntax,
+    single: bool,
+) -> Result<Vec<Offer>, ReadError> {
+    Ok(offers(stored, &archive.producible(record).await?, single))
+}
+
+/// Whether nothing is to be decoded or encoded for this offer, but for the elements.
+fn lies_there(offer: &Offer, stored: Syntax) -> bool {
+    offer.media == OCTET_STREAM
+        || offer.syntax == Some(stored)
+        || (stored.pixels == Pixels::Native && offer.syntax == Some(EXPLICIT_LE))
 }
 
 async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Response, Refusal> {
@@ -299,7 +350,7 @@ async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Respon
     if left_out > 0 {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         let text = format!(
-            "{left_out} instances are left out: their transfer syntax is not among those asked for. \
+            "{left_out} instances are left out: they cannot be given in a transfer syntax that was asked for. \
              Accept: multipart/related; type=\"{DICOM}\"; transfer-syntax=* gives them as they are stored."
         );
         response.headers_mut().insert(WARNING, call.app.warning(&text));
@@ -310,8 +361,8 @@ async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Respon
 /// The instances of a study one after the other; one file is open at a time.
 struct Parts {
     archive: Archive,
-    syntaxes: Vec<(Syntax, Offer)>,
-    held: VecDeque<InstanceRecord>,
+    survey: Survey,
+    held: VecDeque<(InstanceRecord, Offer)>,
     /// Where more records come from.
     again: Option<Instances>,
     /// The first piece of the open file: read before its part's head is given, so that a file that cannot be read has
@@ -321,7 +372,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn next_of_open(&mut self) -> Option<Result<Bytes, archive::ReadError>> {
+    async fn next_of_open(&mut self) -> Option<Result<Bytes, ReadError>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
         }
@@ -333,41 +384,36 @@ impl Parts {
     }
 
     /// The next instance that can be given; `None` at the end.
-    async fn next_record(&mut self) -> Result<Option<(InstanceRecord, Offer)>, archive::ReadError> {
+    async fn next_record(&mut self) -> Result<Option<(InstanceRecord, Offer)>, ReadError> {
         loop {
-            while let Some(record) = self.held.pop_front() {
-                let chosen = self.syntaxes.iter().find(|(stored, _)| stored.uid == record.transfer_syntax);
-                if let Some((_, offer)) = chosen {
-                    return Ok(Some((record, *offer)));
-                }
+            if let Some(next) = self.held.pop_front() {
+                return Ok(Some(next));
             }
             let Some(again) = &mut self.again else { return Ok(None) };
-            self.held = again.next_page().await?.into();
-            if self.held.is_empty() {
+            let page = again.next_page().await?;
+            if page.is_empty() {
                 return Ok(None);
+            }
+            for record in page {
+                let chosen = self.survey.look(&record).await?;
+                self.held.extend(chosen.map(|offer| (record, offer)));
             }
         }
     }
 
-    async fn open(&mut self, record: InstanceRecord, offer: &Offer) -> Result<(), archive::ReadError> {
-        let stored = self.syntaxes.iter().find(|(stored, _)| stored.uid == record.transfer_syntax);
-        let form = stored.map_or(Form::AsStored, |(stored, _)| form(offer, stored));
-        let mut pieces = self.archive.open_instance(record).await?.part10(form)?.stream;
+    async fn open(&mut self, record: InstanceRecord, offer: &Offer) -> Result<(), ReadError> {
+        let stored = syntax(&record)?;
+        let mut pieces = self.archive.part10(record, offer.syntax.unwrap_or(stored)).await?.stream;
         self.first = pieces.next().await.transpose()?;
         self.open = Some(pieces);
         Ok(())
     }
 }
 
-/// The form that gives what is offered.
-fn form(offer: &Offer, stored: Syntax) -> Form {
-    if offer.syntax == Some(stored) { Form::AsStored } else { Form::ExplicitLe }
-}
-
-fn syntax(record: &InstanceRecord) -> Result<Syntax, Refusal> {
+/// The transfer syntax that an instance is stored in.
+pub(crate) fn syntax(record: &InstanceRecord) -> Result<Syntax, ReadError> {
     transfer_syntax::by_uid(&record.transfer_syntax).ok_or_else(|| {
-        let error = format!("the index names transfer syntax {}", record.transfer_syntax);
-        Refusal::from(archive::ReadError::Storage(error))
+        ReadError::Storage(format!("the index names transfer syntax {}", record.transfer_syntax))
     })
 }
 

@@ -130,7 +130,7 @@ pub trait Index: Send + Sync {
         limit: u32,
     ) -> Result<Vec<MetadataRow>, IndexError>;
 
-    /// What tells how the image of a row is to be read, for a record that came out of a scope; `None` when the row is
+    /// What tells how the image and the long values of a row are to be read, for a record that came out of a scope; `None` when the row is
     /// gone.
     async fn image(&self, row: RowId) -> Result<Option<ImageRow>, IndexError>;
 

@@ -220,9 +220,11 @@ pub struct InstanceDetail {
     pub pixels: Vec<u8>,
 }
 
-/// What tells how an instance's image is to be read.
+/// What tells how an instance's image and long values are to be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageRow {
+    /// As given in [`NewInstance::bulk`].
+    pub bulk: Vec<u8>,
     /// As given in [`NewInstance::pixels`].
     pub pixels: Vec<u8>,
     /// As given in [`NewInstance::metadata`].

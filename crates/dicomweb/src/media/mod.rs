@@ -11,7 +11,7 @@ mod range;
 
 pub use accept::{Accept, AcceptError, MissingAccept, Resource};
 pub use media_type::MediaType;
-pub use offers::{Framing, Offer, bulk_offers, frame_offers, instance_offers, model_offers, response_offers};
+pub use offers::{Framing, Offer, all_bulk_offer, bulk_offers, frame_offers, instance_offers, model_offers, response_offers};
 
 /// `application/dicom`, a Part 10 file.
 pub const DICOM: &str = "application/dicom";

@@ -42,6 +42,8 @@ pub(super) struct Answers {
 
 const ANY: Answers = Answers { unnamed: true, as_stored: true, named: true };
 const CONVERTED: Answers = Answers { unnamed: true, as_stored: false, named: true };
+/// Made when it is asked for.
+const NAMED_ONLY: Answers = Answers { unnamed: false, as_stored: false, named: true };
 /// Stored, and not to be given unless asked for: Explicit VR Little Endian would be owed instead.
 const ASKED_FOR: Answers = Answers { unnamed: false, as_stored: true, named: true };
 /// Implicit and big endian: "shall not be used with Web Services" (PS3.18 8.7.3) but as they are.
@@ -70,34 +72,39 @@ impl fmt::Display for Offer {
             Framing::Single => f.write_str(self.media)?,
         }
         match self.syntax {
-            Some(_) if !self.answers.unnamed => f.write_str("; transfer-syntax=*"),
+            Some(_) if !self.answers.unnamed && self.answers.as_stored => f.write_str("; transfer-syntax=*"),
+            Some(syntax) if !self.answers.unnamed => write!(f, "; transfer-syntax={}", syntax.uid),
             _ => Ok(()),
         }
     }
 }
 
-/// What can be given of an instance stored in this syntax (PS3.18 Table 10.4.4-1, 8.7.3.4). A bare instance is
-/// offered only where the resource is one instance.
+/// What can be given of an instance stored in this syntax (PS3.18 Table 10.4.4-1, 8.7.3.4), which can also be had in
+/// these `others`. A bare instance is offered only where the resource is one instance.
 ///
-/// Pixel data without compression leaves as Explicit VR Little Endian; lossy compressed as it is, since nothing else
-/// was received; losslessly compressed only when its syntax is asked for.
-pub fn instance_offers(stored: Syntax, single: bool) -> Vec<Offer> {
-    let forms: &[(Syntax, Answers, bool)] = match (stored.pixels, stored.encoding, stored.lossy) {
-        (Pixels::Encapsulated, _, Lossy::Yes | Lossy::Maybe) => &[(stored, ANY, true)],
-        (Pixels::Encapsulated, _, Lossy::No) => &[(stored, ASKED_FOR, false)],
-        (Pixels::Native, Encoding::ExplicitLe, _) => &[(stored, ANY, true)],
-        (Pixels::Native, Encoding::Deflated, _) => {
-            &[(stored, ASKED_FOR, false), (EXPLICIT_LE, CONVERTED, true)]
-        }
-        (Pixels::Native, Encoding::ImplicitLe | Encoding::ExplicitBe, _) => {
-            &[(stored, AS_STORED_ONLY, false), (EXPLICIT_LE, CONVERTED, true)]
-        }
+/// Explicit VR Little Endian is what is given when nothing else is named; lossy compressed instances as they are, since
+/// nothing else was received, and losslessly compressed ones of which nothing can be made only when they are asked for.
+pub fn instance_offers(stored: Syntax, others: &[Syntax], single: bool) -> Vec<Offer> {
+    let lossy = stored.lossy != Lossy::No;
+    let own = match (stored.pixels, stored.encoding) {
+        (Pixels::Encapsulated, _) if lossy => (stored, ANY, true),
+        (Pixels::Encapsulated, _) | (Pixels::Native, Encoding::Deflated) => (stored, ASKED_FOR, false),
+        (Pixels::Native, Encoding::ExplicitLe) => (stored, ANY, true),
+        (Pixels::Native, Encoding::ImplicitLe | Encoding::ExplicitBe) => (stored, AS_STORED_ONLY, false),
     };
+    let mut forms = vec![own];
+    // Without pixels to decode the encoding alone is changed, which is always possible.
+    if stored != EXPLICIT_LE && (stored.pixels == Pixels::Native || others.contains(&EXPLICIT_LE)) {
+        let answers = if lossy { NAMED_ONLY } else { CONVERTED };
+        forms.push((EXPLICIT_LE, answers, !lossy));
+    }
+    let further = others.iter().filter(|&&other| other != EXPLICIT_LE && other != stored);
+    forms.extend(further.map(|&other| (other, NAMED_ONLY, false)));
     let framings: &[Framing] =
         if single { &[Framing::Multipart, Framing::Single] } else { &[Framing::Multipart] };
-    let mut offers = Vec::with_capacity(4);
+    let mut offers = Vec::with_capacity(2 * forms.len());
     for &framing in framings {
-        for &(syntax, answers, is_default) in forms {
+        for &(syntax, answers, is_default) in &forms {
             let is_default = is_default && framing == Framing::Multipart;
             offers.push(Offer { framing, media: DICOM, syntax: Some(syntax), is_default, answers });
         }
@@ -105,29 +112,35 @@ pub fn instance_offers(stored: Syntax, single: bool) -> Vec<Offer> {
     offers
 }
 
-/// What can be given of frames of an instance stored in this syntax (PS3.18 Tables 8.7.3-2 to -5). Bare frames are
-/// offered only when one is asked for.
-pub fn frame_offers(stored: Syntax, frames: usize) -> Vec<Offer> {
-    let lossy = stored.lossy != Lossy::No;
-    let compressed = !stored.media_type.starts_with("application/");
-    let of_its_type = Answers { unnamed: stored.default_for_media, as_stored: true, named: true };
-    let as_octets = if lossy { ANY } else { ASKED_FOR };
+/// What can be given of frames of an instance stored in this syntax (PS3.18 Tables 8.7.3-2 to -5), which can also be had
+/// in these `others`. Bare frames are offered only when one is asked for.
+///
+/// Pixels without compression are the default, where they can be had; then the frames as they are stored.
+pub fn frame_offers(stored: Syntax, others: &[Syntax], frames: usize) -> Vec<Offer> {
     // The bytes of a frame are the same in every syntax without compression: little endian words.
-    let forms: &[(&'static str, Syntax, Answers, bool)] = match (stored.pixels, compressed) {
-        (Pixels::Native, _) => &[(OCTET_STREAM, EXPLICIT_LE, ANY, true)],
-        (Pixels::Encapsulated, true) => {
-            &[(stored.media_type, stored, of_its_type, lossy), (OCTET_STREAM, stored, as_octets, false)]
+    let native = stored.pixels == Pixels::Native;
+    let bare = native || others.contains(&EXPLICIT_LE);
+    let received_only = !bare && stored.lossy != Lossy::No;
+    let mut forms: Vec<(&'static str, Syntax, Answers, bool)> = Vec::with_capacity(others.len() + 2);
+    if bare {
+        forms.push((OCTET_STREAM, EXPLICIT_LE, if native { ANY } else { CONVERTED }, true));
+    }
+    if !native {
+        if is_compressed(stored) {
+            let of_its_type = Answers { unnamed: stored.default_for_media, as_stored: true, named: true };
+            forms.push((stored.media_type, stored, of_its_type, received_only));
         }
-        (Pixels::Encapsulated, false) if stored.uid == ENCAPSULATED_UNCOMPRESSED => {
-            &[(OCTET_STREAM, stored, ASKED_FOR, false), (OCTET_STREAM, EXPLICIT_LE, CONVERTED, true)]
-        }
-        (Pixels::Encapsulated, false) => &[(OCTET_STREAM, stored, ASKED_FOR, false)],
-    };
+        forms.push((OCTET_STREAM, stored, if received_only { ANY } else { ASKED_FOR }, false));
+    }
+    for &other in others.iter().filter(|&&other| other != EXPLICIT_LE && other != stored) {
+        let unnamed = other.default_for_media;
+        forms.push((other.media_type, other, Answers { unnamed, ..NAMED_ONLY }, false));
+    }
     let framings: &[Framing] =
         if frames == 1 { &[Framing::Multipart, Framing::Single] } else { &[Framing::Multipart] };
-    let mut offers = Vec::with_capacity(4);
+    let mut offers = Vec::with_capacity(2 * forms.len());
     for &framing in framings {
-        for &(media, syntax, answers, is_default) in forms {
+        for &(media, syntax, answers, is_default) in &forms {
             let is_default = is_default && framing == Framing::Multipart;
             offers.push(Offer { framing, media, syntax: Some(syntax), is_default, answers });
         }
@@ -135,8 +148,21 @@ pub fn frame_offers(stored: Syntax, frames: usize) -> Vec<Offer> {
     offers
 }
 
-/// Encapsulated Uncompressed Explicit VR Little Endian (PS3.5 A.4.11): its frames are bare pixels.
-const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+/// Whether frames of this syntax have a media type of their own.
+fn is_compressed(syntax: Syntax) -> bool {
+    !syntax.media_type.starts_with("application/")
+}
+
+/// The bulk data of all of a resource, without compression (PS3.18 Table 10.4.4-1).
+pub fn all_bulk_offer() -> Offer {
+    Offer {
+        framing: Framing::Multipart,
+        media: OCTET_STREAM,
+        syntax: Some(EXPLICIT_LE),
+        is_default: false,
+        answers: ANY,
+    }
+}
 
 /// What can be given of one bulk data value: its bytes, little endian.
 pub fn bulk_offers() -> [Offer; 2] {

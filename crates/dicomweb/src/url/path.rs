@@ -48,6 +48,10 @@ pub enum Path {
     Frames(Place, FrameList),
     /// One bulk data value of an instance (PS3.18 10.4.1.1.5).
     Bulk(Place, BulkPath),
+    /// All bulk data of a study, series or instance (PS3.18 Table 10.4.1-1).
+    AllBulk(Place),
+    /// Its pixel data alone.
+    PixelData(Place),
 }
 
 /// Frame numbers from 1 on, in the order asked for; never empty.
@@ -106,6 +110,8 @@ impl Path {
         match rest {
             [] => Ok(Self::Retrieve(place)),
             ["metadata"] => Ok(Self::Metadata(place)),
+            ["bulkdata"] => Ok(Self::AllBulk(place)),
+            ["pixeldata"] => Ok(Self::PixelData(place)),
             ["series"] => Ok(Self::search(Level::Series, Some(study), None)),
             ["instances"] => Ok(Self::search(Level::Instance, Some(study), None)),
             ["series", series, rest @ ..] => {
@@ -119,6 +125,8 @@ impl Path {
         match rest {
             [] => Ok(Self::Retrieve(place)),
             ["metadata"] => Ok(Self::Metadata(place)),
+            ["bulkdata"] => Ok(Self::AllBulk(place)),
+            ["pixeldata"] => Ok(Self::PixelData(place)),
             ["instances"] => Ok(Self::search(Level::Instance, Some(place.study), place.series)),
             ["instances", instance, rest @ ..] => Self::in_instance(
                 Place { instance: Some(uid("the instance's UID", instance)?), ..place },
@@ -133,6 +141,8 @@ impl Path {
             [] => Ok(Self::Retrieve(place)),
             ["metadata"] => Ok(Self::Metadata(place)),
             ["frames", list] => Ok(Self::Frames(place, list.parse()?)),
+            ["bulkdata"] => Ok(Self::AllBulk(place)),
+            ["pixeldata"] => Ok(Self::PixelData(place)),
             ["bulkdata", path @ ..] => Ok(Self::Bulk(place, BulkPath::from_segments(path)?)),
             _ => Err(PathError::Unknown),
         }
@@ -153,7 +163,9 @@ impl Path {
             | Self::Service
             | Self::Metadata(_)
             | Self::Frames(..)
-            | Self::Bulk(..) => None,
+            | Self::Bulk(..)
+            | Self::AllBulk(_)
+            | Self::PixelData(_) => None,
         }
     }
 
@@ -259,6 +271,8 @@ mod tests {
             Path::Metadata(place) => format!("metadata {place}"),
             Path::Frames(place, list) => format!("frames {place} {:?}", list.numbers()),
             Path::Bulk(place, path) => format!("bulk {place} {}", path.as_str()),
+            Path::AllBulk(place) => format!("all bulk {place}"),
+            Path::PixelData(place) => format!("pixel data {place}"),
         }
     }
 
@@ -385,8 +399,10 @@ mod tests {
             let found = Path::parse(&format!("/studies/1.2/series/1.3/instances/1.4/bulkdata/{path}"));
             assert_eq!(found.is_ok(), fits, "{path:.40}");
         }
-        let none = Path::parse("/studies/1.2/series/1.3/instances/1.4/bulkdata");
-        assert_eq!(none, Err(PathError::Bulk));
+        for place in ["/studies/1.2", "/studies/1.2/series/1.3", "/studies/1.2/series/1.3/instances/1.4"] {
+            check(&format!("{place}/bulkdata"), Ok(&format!("all bulk {place}")));
+            check(&format!("{place}/pixeldata"), Ok(&format!("pixel data {place}")));
+        }
     }
 
     #[test]

@@ -245,10 +245,12 @@ pub(super) fn all(
 pub(super) fn image(conn: &Connection, row: RowId) -> Result<Option<ImageRow>, IndexError> {
     let found = conn
         .prepare_cached(
-            "SELECT d.pixels, m.metadata FROM detail d CROSS JOIN document m ON m.instance = d.instance
+            "SELECT d.bulk, d.pixels, m.metadata FROM detail d CROSS JOIN document m ON m.instance = d.instance
              WHERE d.instance = ?1",
         )?
-        .query_row([row.0], |row| Ok(ImageRow { pixels: row.get(0)?, metadata: row.get(1)? }))
+        .query_row([row.0], |row| {
+            Ok(ImageRow { bulk: row.get(0)?, pixels: row.get(1)?, metadata: row.get(2)? })
+        })
         .optional()?;
     Ok(found)
 }

@@ -155,7 +155,8 @@ pub async fn chunk_sums_come_in_parts(engine: &mut dyn Engine) {
     assert_eq!(records[0].crcs, sums(1_024));
     assert_eq!(records[1].crcs, vec![], "too many for the record");
     let image = index.image(ids[0]).await.unwrap().unwrap();
-    assert_eq!((image.pixels, image.metadata), (rows[0].pixels.clone(), rows[0].metadata.clone()));
+    assert_eq!((image.bulk, image.pixels), (rows[0].bulk.clone(), rows[0].pixels.clone()));
+    assert_eq!(image.metadata, rows[0].metadata);
     assert_eq!(index.image(RowId(99)).await.unwrap(), None);
     for (first, count, expected) in [
         (0, 2_000, sums(1_025)),

@@ -35,7 +35,7 @@ fn choice(accept: &Accept, offers: &[Offer]) -> String {
 fn instance(stored: &str, header: &str, expected: &str) {
     let accept = read(header, None, Resource::Instances).expect("an Accept");
     let expected = expected.replace("dicom ts=", "application/dicom; transfer-syntax=");
-    assert_eq!(choice(&accept, &instance_offers(syntax(stored), true)), expected, "{stored} as {header:?}");
+    assert_eq!(choice(&accept, &instance_offers(syntax(stored), &[], true)), expected, "{stored} as {header:?}");
 }
 
 #[test]
@@ -148,14 +148,92 @@ fn wado_009_no_single_part_for_what_may_be_several() {
         ),
     ] {
         let accept = read(header, None, Resource::Instances).expect("an Accept");
-        assert_eq!(choice(&accept, &instance_offers(syntax(EXPLICIT), false)), expected);
+        assert_eq!(choice(&accept, &instance_offers(syntax(EXPLICIT), &[], false)), expected);
     }
+}
+
+/// What decoded frames can be made into; the lossy one last.
+const MADE: [&str; 6] = [EXPLICIT, ENCAPSULATED, LOSSLESS, JPEG_LS, RLE, BASELINE];
+
+fn made(stored: &str) -> Vec<Syntax> {
+    MADE.iter().map(|uid| syntax(uid)).filter(|other| other.uid != stored).collect()
+}
+
+/// WADO-019 to WADO-022 where pixel data is decoded and encoded.
+#[test]
+fn instances_in_another_syntax() {
+    let of = |ts: &str| format!("multipart/related; type=\"application/dicom\"; transfer-syntax={ts}");
+    let plain = "multipart/related; type=\"application/dicom\"".to_owned();
+    for (stored, header, expected) in [
+        (JPEG_LS, "*/*".to_owned(), EXPLICIT),
+        (JPEG_LS, plain.clone(), EXPLICIT),
+        (RLE, plain.clone(), EXPLICIT),
+        (ENCAPSULATED, plain.clone(), EXPLICIT),
+        (BASELINE, plain.clone(), BASELINE),
+        (EXPLICIT, plain.clone(), EXPLICIT),
+        (IMPLICIT, plain, EXPLICIT),
+        (JPEG_LS, of("*"), JPEG_LS),
+        (JPEG_LS, of(JPEG_LS), JPEG_LS),
+        (JPEG_LS, of(EXPLICIT), EXPLICIT),
+        (BASELINE, of(EXPLICIT), EXPLICIT),
+        (EXPLICIT, of(JPEG_LS), JPEG_LS),
+        (IMPLICIT, of(LOSSLESS), LOSSLESS),
+        (RLE, of(LOSSLESS), LOSSLESS),
+        (EXPLICIT, of(BASELINE), BASELINE),
+        (EXPLICIT, of(HTJ2K), ""),
+        (EXPLICIT, of(IMPLICIT), ""),
+        (JPEG_LS, of(BIG), ""),
+        (JPEG_LS, format!("{}, {}; q=0.5", of(HTJ2K), of(RLE)), RLE),
+    ] {
+        let accept = read(&header, None, Resource::Instances).expect("an Accept");
+        let chosen = choice(&accept, &instance_offers(syntax(stored), &made(stored), true));
+        let expected = match expected {
+            "" => "406".to_owned(),
+            uid => format!("multipart application/dicom; transfer-syntax={uid}"),
+        };
+        assert_eq!(chosen, expected, "{stored} as {header:?}");
+    }
+}
+
+/// WADO-019, WADO-021, WADO-024, WADO-025 where frames are decoded and encoded.
+#[test]
+fn frames_in_another_syntax() {
+    let octets = "multipart/related; type=\"application/octet-stream\"";
+    let jpeg = "multipart/related; type=\"image/jpeg\"";
+    for (stored, header, expected) in [
+        (JPEG_LS, "*/*", format!("application/octet-stream; transfer-syntax={EXPLICIT}")),
+        (BASELINE, "*/*", format!("application/octet-stream; transfer-syntax={EXPLICIT}")),
+        (BASELINE, octets, format!("application/octet-stream; transfer-syntax={EXPLICIT}")),
+        (EXPLICIT, octets, format!("application/octet-stream; transfer-syntax={EXPLICIT}")),
+        (EXPLICIT, jpeg, format!("image/jpeg; transfer-syntax={LOSSLESS}")),
+        (BASELINE, jpeg, format!("image/jpeg; transfer-syntax={LOSSLESS}")),
+        (LOSSLESS, jpeg, format!("image/jpeg; transfer-syntax={LOSSLESS}")),
+        (EXPLICIT, "multipart/related; type=\"image/x-jls\"", format!("image/jls; transfer-syntax={JPEG_LS}")),
+        (EXPLICIT, "multipart/related; type=\"image/*\"", format!("image/jpeg; transfer-syntax={LOSSLESS}")),
+        (BASELINE, "multipart/related; type=\"image/*\"", format!("image/jpeg; transfer-syntax={BASELINE}")),
+        (RLE, "multipart/related; type=\"image/*\"", format!("image/dicom-rle; transfer-syntax={RLE}")),
+        (EXPLICIT, "multipart/related; type=\"image/jphc\"", "406".to_owned()),
+    ] {
+        let accept = read(header, None, Resource::Frames).expect("an Accept");
+        let chosen = choice(&accept, &frame_offers(syntax(stored), &made(stored), 2));
+        assert_eq!(chosen.trim_start_matches("multipart "), expected, "{stored} as {header:?}");
+    }
+    let named = format!("{jpeg}; transfer-syntax={BASELINE}");
+    let accept = read(&named, None, Resource::Frames).expect("an Accept");
+    let chosen = choice(&accept, &frame_offers(syntax(EXPLICIT), &made(EXPLICIT), 2));
+    assert_eq!(chosen, format!("multipart image/jpeg; transfer-syntax={BASELINE}"), "lossy only by its name");
 }
 
 fn frames(stored: &str, count: usize, header: &str, expected: &str) {
     let accept = read(header, None, Resource::Frames).expect("an Accept");
     let expected = expected.replace("ts=", "transfer-syntax=").replace("octets", "application/octet-stream");
-    assert_eq!(choice(&accept, &frame_offers(syntax(stored), count)), expected, "{stored} as {header:?}");
+    // What has no decoder, but for bare pixels.
+    let others = if stored == ENCAPSULATED { vec![syntax(EXPLICIT)] } else { Vec::new() };
+    assert_eq!(
+        choice(&accept, &frame_offers(syntax(stored), &others, count)),
+        expected,
+        "{stored} as {header:?}"
+    );
 }
 
 #[test]
@@ -362,14 +440,14 @@ fn wado_014_the_parameter_comes_first() {
         ("application/dicom", "application/dicom; q=0", Err(AcceptError::Incompatible)),
     ] {
         let chosen = read(header, Some(parameter), Resource::Instances)
-            .map(|accept| choice(&accept, &instance_offers(syntax(EXPLICIT), true)));
+            .map(|accept| choice(&accept, &instance_offers(syntax(EXPLICIT), &[], true)));
         assert_eq!(chosen, expected.map(str::to_owned), "{parameter:?} with {header:?}");
     }
 }
 
 #[test]
 fn offers_as_a_client_writes_them() {
-    let texts: Vec<_> = frame_offers(syntax(JPEG_LS), 1).iter().map(ToString::to_string).collect();
+    let texts: Vec<_> = frame_offers(syntax(JPEG_LS), &[], 1).iter().map(ToString::to_string).collect();
     assert_eq!(
         texts,
         [
@@ -381,13 +459,19 @@ fn offers_as_a_client_writes_them() {
     );
     // Each of them, sent back, gets what it says.
     for stored in [IMPLICIT, EXPLICIT, DEFLATED, BIG, BASELINE, LOSSLESS, J2K, RLE, VIDEO, ENCAPSULATED] {
-        for offers in [instance_offers(syntax(stored), true), frame_offers(syntax(stored), 1)] {
+        let others: Vec<Syntax> = MADE.iter().map(|uid| syntax(uid)).filter(|s| s.uid != stored).collect();
+        for offers in [
+            instance_offers(syntax(stored), &[], true),
+            frame_offers(syntax(stored), &[], 1),
+            instance_offers(syntax(stored), &others, true),
+            frame_offers(syntax(stored), &others, 1),
+        ] {
             for offer in &offers {
                 let accept = read(&offer.to_string(), None, Resource::Frames).expect("an Accept");
                 let chosen = accept.choose(&offers).expect("it is offered");
                 assert_eq!(
-                    (chosen.framing, chosen.media),
-                    (offer.framing, offer.media),
+                    (chosen.framing, chosen.media, chosen.syntax),
+                    (offer.framing, offer.media, offer.syntax),
                     "{offer} of {stored}"
                 );
             }
