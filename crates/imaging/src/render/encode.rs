@@ -81,7 +81,12 @@ pub(super) fn moving(pictures: &[Finished]) -> Result<Vec<u8>, RenderError> {
         let mut frame = match canvas.channels {
             // The global table is all greys, each under its own number.
             1 => gif::Frame { width, height, buffer: Cow::Borrowed(&canvas.data), ..gif::Frame::default() },
-            _ => gif::Frame::from_rgb_speed(width, height, &canvas.data, 10),
+            _ => gif::Frame::from_rgb_speed(
+                width,
+                height,
+                &canvas.data,
+                if pictures.len() > 1 { 30 } else { 10 },
+            ),
         };
         frame.delay = picture.delay;
         encoder.write_frame(&frame).map_err(|_| RenderError::Encoding)?;

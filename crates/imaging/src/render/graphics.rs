@@ -33,11 +33,17 @@ pub(super) fn under(
     let mut view = View::of(&canvas, state, image.aspect);
     canvas = view.cut(&canvas);
     canvas = turned(canvas, state.turns, state.flipped);
-    canvas = view.sized(canvas, state, request.viewport)?;
+    // A part of what the state shows is cut out of it, and only then made as large as is asked for.
+    let viewport = request.viewport.filter(|_| request.region.is_none());
+    canvas = view.sized(canvas, state, viewport)?;
     for drawing in &state.drawings {
         draw(&mut canvas, drawing, &view);
     }
-    Ok(canvas)
+    match (&request.region, request.viewport) {
+        (None, _) => Ok(canvas),
+        (Some(region), None) => viewport::cut(canvas, region),
+        (Some(region), Some(most)) => viewport::fit(viewport::cut(canvas, region)?, 1.0, most),
+    }
 }
 
 /// Turned clockwise by quarters, then mirrored left to right.

@@ -46,6 +46,9 @@ pub enum RenderError {
     /// Nothing of the image is inside the region asked for (400).
     #[error("the region asked for is outside of the image")]
     Region,
+    /// More pixels than are made out of a smaller picture (400).
+    #[error("the viewport would have more than 67108864 pixels filled")]
+    Size,
     /// The result cannot be written in the form asked for: too wide or too high for it (406).
     #[error("the picture is too large for the form asked for")]
     Encoding,

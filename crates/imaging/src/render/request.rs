@@ -78,8 +78,7 @@ pub struct Viewport {
 }
 
 impl Viewport {
-    /// Largest width and height of a viewport: beyond it is 400. The result takes up to three bytes a pixel, 768 MiB at
-    /// worst, which is less than a worker may have.
+    /// Largest width and height of a viewport: beyond it is 400. So is what would have more than 2^26 pixels, 192 MiB.
     pub const MOST: u32 = 16_384;
 }
 

@@ -16,6 +16,8 @@ pub struct Task {
     pub subject: Subject,
     /// What the payload is, in its order.
     pub parts: Vec<Length>,
+    /// Bytes of a decoded frame at most.
+    pub decoded: u64,
 }
 
 /// What is rendered.
@@ -93,7 +95,8 @@ impl Task {
                 Ok((Rendered { media, lengths: vec![text.len() as u64] }, text))
             }
             Subject::Frames { syntax, request, moving } => {
-                let pictures = pictures(&parts, instance, &all, syntax, request)?;
+                let limits = codec::Limits { decoded: self.decoded };
+                let pictures = pictures(&parts, instance, &all, syntax, request, &limits)?;
                 write(&pictures, request, *moving)
             }
         }
@@ -127,18 +130,18 @@ fn pictures(
     all: &Attributes<'_>,
     syntax: &str,
     request: &Request,
+    limits: &codec::Limits,
 ) -> Result<Vec<encode::Finished>, RenderError> {
     let syntax = model::transfer_syntax::by_uid(syntax)
         .ok_or_else(|| RenderError::Unsupported("its transfer syntax".to_owned()))?;
     let format = PixelFormat::from_json(instance)?;
     let uid = all.text(tag::SOP_INSTANCE_UID).unwrap_or_default();
-    let limits = codec::Limits::default();
     let picture = |(number, frame): &(u32, &[u8])| {
         let image = Image::read(all, format.clone(), *number)?;
         let state = parts.state.as_ref().map(|state| {
             State::read(&Attributes::new(state, &parts.state_bulk), &uid, *number, format.signed)
         });
-        let pixels = pixel::decode(syntax, &format, frame, &limits)?;
+        let pixels = pixel::decode(syntax, &format, frame, limits)?;
         finish(&image, &pixels, state.as_ref(), request)
     };
     parts.frames.iter().map(picture).collect()

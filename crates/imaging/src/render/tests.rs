@@ -222,7 +222,11 @@ fn run(request: Request, moving: bool, frames: &[&[u8]]) -> (crate::job::Answer,
         payload.extend_from_slice(frame);
     }
     let syntax = "1.2.840.10008.1.2.1".to_owned();
-    let job = crate::job::Job::Render(Task { subject: Subject::Frames { syntax, request, moving }, parts });
+    let job = crate::job::Job::Render(Task {
+        subject: Subject::Frames { syntax, request, moving },
+        parts,
+        decoded: 1 << 20,
+    });
     let (head, payload) = crate::job::run(&job.head(), &payload);
     (crate::job::Answer::read(&head).expect("an answer"), payload)
 }

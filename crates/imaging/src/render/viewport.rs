@@ -7,6 +7,9 @@ use super::RenderError;
 use super::canvas::Canvas;
 use super::request::{Region, Viewport};
 
+/// Pixels of a picture that was scaled at most, each up to three bytes.
+const MOST: u64 = 1 << 26;
+
 /// Columns and rows of a picture, and whether they run backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Part {
@@ -78,6 +81,9 @@ pub(super) fn fit(canvas: Canvas, aspect: f64, viewport: Viewport) -> Result<Can
 pub(super) fn scale(canvas: Canvas, width: u32, height: u32) -> Result<Canvas, RenderError> {
     if (width, height) == (canvas.width, canvas.height) {
         return Ok(canvas);
+    }
+    if u64::from(width) * u64::from(height) > MOST {
+        return Err(RenderError::Size);
     }
     let kind = if canvas.channels == 1 { PixelType::U8 } else { PixelType::U8x3 };
     let shrinks = width <= canvas.width && height <= canvas.height;
