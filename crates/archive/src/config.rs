@@ -27,6 +27,8 @@ pub struct Config {
     pub metadata_max: usize,
     /// Bytes on disk kept for inflated copies of deflated data sets. Default 1 GiB.
     pub inflated_cache: u64,
+    /// Bytes of memory for rendered pictures and documents. Default 64 MiB, some 5,000 thumbnails; 0 keeps none.
+    pub rendered_cache: u64,
     /// Which SOP Classes may be stored.
     pub classes: Classes,
     /// Most results of one search, whatever `limit` asks for. Default 1,000; costs about 2 KiB of answer each.
@@ -48,6 +50,7 @@ impl Default for Config {
             large_metadata_lanes: 2,
             metadata_max: 96 << 20,
             inflated_cache: 1 << 30,
+            rendered_cache: 64 << 20,
             classes: Classes::default(),
             search_max: 1_000,
             zone: 0,

@@ -22,6 +22,7 @@ mod place;
 mod rebuild;
 mod recover;
 mod reject;
+mod rendered;
 mod retrieve;
 mod scratch;
 mod search;
@@ -48,6 +49,7 @@ pub use imaging::transcode::possible as possible_syntaxes;
 pub use index::{Cursor, InstanceRecord, Level, Target, Totals};
 pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;
+pub use rendered::{Kind, Patience, Showable};
 pub use retrieve::{BulkItem, FrameItem, Frames, Instances, Metadata, MetadataItem, Transcoded};
 pub use scratch::Scratch;
 pub use search::{Include, Query, SearchPage, SearchResult, Wanted};
@@ -73,6 +75,7 @@ struct Shared {
     large: Arc<Semaphore>,
     placer: place::Placer,
     inflated: inflated::Cache,
+    rendered: rendered::Cache,
 }
 
 impl Archive {
@@ -95,6 +98,7 @@ impl Archive {
             large: Arc::new(Semaphore::new(config.large_metadata_lanes)),
             placer: place::Placer::start(blobs.clone(), Arc::clone(&index)),
             inflated: inflated::Cache::new(&blobs, config.inflated_cache)?,
+            rendered: rendered::Cache::new(config.rendered_cache),
             config,
             blobs,
             index,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use access::Principal;
-use archive::{Archive, Which};
+use archive::Archive;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -27,7 +27,8 @@ use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
-    all_bulk, bulk, capabilities, docs, frames, metadata, retrieve, same_origin, search, serve, store, wado_uri,
+    all_bulk, bulk, capabilities, docs, frames, metadata, rendered, retrieve, same_origin, search, serve, store,
+    thumbnail, wado_uri,
 };
 
 /// Where DICOMweb begins below the base URL.
@@ -355,8 +356,10 @@ async fn dispatch(
             Path::Metadata(place) => metadata::metadata(&call, place).await,
             Path::Frames(place, list) => frames::frames(&call, place, &list).await,
             Path::Bulk(place, value) => bulk::bulk(&call, place, &value).await,
-            Path::AllBulk(place) => all_bulk::all_bulk(&call, place, Which::All).await,
-            Path::PixelData(place) => all_bulk::all_bulk(&call, place, Which::Pixels).await,
+            Path::AllBulk(place) => all_bulk::all_bulk(&call, place, archive::Which::All).await,
+            Path::PixelData(place) => all_bulk::all_bulk(&call, place, archive::Which::Pixels).await,
+            Path::Rendered(place, list) => rendered::rendered(&call, place, list.as_ref()).await,
+            Path::Thumbnail(place, list) => thumbnail::thumbnail(&call, place, list.as_ref()).await,
             Path::Service => Err(Refusal::method(path.allow())),
         },
         _ => Err(Refusal::method(path.allow())),
@@ -375,10 +378,13 @@ fn finish(app: &App, request: &HeaderMap, response: &mut Response, started: Inst
         (VARY, "Accept, Accept-Encoding, Authorization, Cookie"),
         (CACHE_CONTROL, "private, no-cache"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (HeaderName::from_static("content-security-policy"), "default-src 'none'; sandbox"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+    // A page of ours has a policy of its own.
+    headers
+        .entry(HeaderName::from_static("content-security-policy"))
+        .or_insert(HeaderValue::from_static("default-src 'none'; sandbox"));
     app.cors().allow(request, headers);
 }
 
@@ -389,8 +395,11 @@ fn route_name(path: &Path) -> &'static str {
         Path::Retrieve(_) => "retrieve",
         Path::Metadata(_) => "metadata",
         Path::Frames(..) => "frames",
-        Path::Bulk(..) | Path::AllBulk(_) => "bulkdata",
+        Path::Bulk(..) => "bulkdata",
+        Path::AllBulk(_) => "all_bulkdata",
         Path::PixelData(_) => "pixeldata",
+        Path::Rendered(..) => "rendered",
+        Path::Thumbnail(..) => "thumbnail",
     }
 }
 

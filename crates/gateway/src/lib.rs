@@ -23,6 +23,7 @@ mod metadata;
 mod openapi;
 mod outgoing;
 mod refusal;
+mod rendered;
 mod retrieve;
 mod same_origin;
 mod search;
@@ -30,6 +31,7 @@ mod serve;
 mod sheet;
 mod status;
 mod store;
+mod thumbnail;
 mod viewer;
 mod wado_uri;
 

@@ -80,13 +80,15 @@ async fn dicom(call: &Call<'_>, request: &UriRequest) -> Result<Response, Refusa
     retrieve::one(call, target(request)?, &accept).await
 }
 
+/// What `contentType` names, else what `Accept` does.
 async fn rendered(call: &Call<'_>, request: &UriRequest) -> Result<Response, Refusal> {
-    // What is not there, or not to be seen, is 404 whatever was wanted of it.
-    let mut found = call.app.archive().instances(&call.who, target(request)?).await?;
-    if found.next_page().await?.is_empty() {
-        return Err(Refusal::not_found("There is no such instance here."));
-    }
-    Err(Refusal::not_acceptable(&[DICOM.to_owned()]))
+    let missing = call.app.config().missing_accept;
+    let named = request.content_types.join(", ");
+    let accept = match named.is_empty() {
+        true => Accept::read(call.accept(), None, Resource::Rendered, missing)?,
+        false => Accept::read([named.as_str()], None, Resource::Rendered, missing)?,
+    };
+    crate::rendered::by_uri(call, &accept, request, &target(request)?).await
 }
 
 fn target(request: &UriRequest) -> Result<archive::Target, Refusal> {

@@ -88,6 +88,7 @@ pub fn archive_config(config: &Config) -> archive::Config {
         instance_max: limits.instance_bytes,
         receiving: limits.receiving,
         inflated_cache: limits.inflated_cache_bytes,
+        rendered_cache: limits.rendered_cache_bytes,
         search_max: limits.search_results,
         classes: Classes::with_private(config.storage.private_sop_classes.iter().cloned()),
         zone: model::value::offset(&config.storage.time_zone).unwrap_or(0),

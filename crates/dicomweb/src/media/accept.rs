@@ -14,6 +14,8 @@ pub enum Resource {
     Frames,
     /// Bulk data.
     Bulk,
+    /// Rendered resources and thumbnails.
+    Rendered,
     /// Search results.
     Search,
     /// The response to a store.
@@ -111,6 +113,10 @@ fn mixes_kinds(ranges: &[MediaRange], resource: Resource) -> bool {
     let of_bulk_data = match resource {
         Resource::Frames | Resource::Bulk => true,
         Resource::Instances | Resource::Metadata => false,
+        Resource::Rendered => {
+            return ranges.iter().any(MediaRange::names_dicom)
+                && ranges.iter().any(MediaRange::names_rendered);
+        }
         // There is nothing rendered to be had, so a general list of an HTTP client does no harm.
         Resource::Search | Resource::Store => return false,
     };

@@ -8,10 +8,14 @@ mod accept;
 mod media_type;
 mod offers;
 mod range;
+mod rendered;
 
 pub use accept::{Accept, AcceptError, MissingAccept, Resource};
 pub use media_type::MediaType;
-pub use offers::{Framing, Offer, all_bulk_offer, bulk_offers, frame_offers, instance_offers, model_offers, response_offers};
+pub use offers::{
+    Framing, Offer, all_bulk_offer, bulk_offers, frame_offers, instance_offers, model_offers, response_offers,
+};
+pub use rendered::{Pictures, picture_offers, text_offers, thumbnail_offers, video_offers};
 
 /// `application/dicom`, a Part 10 file.
 pub const DICOM: &str = "application/dicom";

@@ -116,6 +116,21 @@ impl MediaRange {
             )
     }
 
+    /// Whether an item of a DICOM media type is named, bare or as a part: for rendered resources, whose parts are
+    /// rendered too.
+    pub(super) fn names_dicom(&self) -> bool {
+        self.main == "application"
+            && matches!(self.sub.as_str(), "dicom" | "dicom+json" | "dicom+xml" | "octet-stream")
+    }
+
+    /// Whether an item of a rendered media type is named, bare or as a part.
+    pub(super) fn names_rendered(&self) -> bool {
+        matches!(
+            (self.main.as_str(), self.sub.as_str()),
+            ("image" | "video", _) | ("text", "html" | "plain" | "xml" | "rtf") | ("application", "pdf")
+        )
+    }
+
     /// Whether the range names a rendered media type (PS3.18 8.7.4). Where bulk data is asked for, a single image or
     /// video is bulk data.
     pub(super) fn is_rendered(&self, of_bulk_data: bool) -> bool {

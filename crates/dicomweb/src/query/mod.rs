@@ -2,12 +2,16 @@
 
 mod attribute;
 mod pairs;
+mod rendered;
 mod retrieve;
 mod search;
 mod uri;
 
 pub use attribute::{NameError, TagPath, dotted};
 pub use pairs::PairsError;
+pub use rendered::{
+    Annotations, Function, LARGEST_VIEWPORT, ProfileName, RenderedRequest, Source, Viewport, Window,
+};
 pub use retrieve::RetrieveRequest;
 pub use search::{Include, Level, Match, SearchRequest, Wanted, Warning};
 pub use uri::{Rendering, UriRequest};

@@ -52,6 +52,10 @@ pub enum Path {
     AllBulk(Place),
     /// Its pixel data alone.
     PixelData(Place),
+    /// A study, series or instance, or frames of one, as anything can show it (PS3.18 10.4.1.1.3).
+    Rendered(Place, Option<FrameList>),
+    /// The same in one small picture (PS3.18 10.4.1.1.4).
+    Thumbnail(Place, Option<FrameList>),
 }
 
 /// Frame numbers from 1 on, in the order asked for; never empty.
@@ -110,6 +114,8 @@ impl Path {
         match rest {
             [] => Ok(Self::Retrieve(place)),
             ["metadata"] => Ok(Self::Metadata(place)),
+            ["rendered"] => Ok(Self::Rendered(place, None)),
+            ["thumbnail"] => Ok(Self::Thumbnail(place, None)),
             ["bulkdata"] => Ok(Self::AllBulk(place)),
             ["pixeldata"] => Ok(Self::PixelData(place)),
             ["series"] => Ok(Self::search(Level::Series, Some(study), None)),
@@ -125,6 +131,8 @@ impl Path {
         match rest {
             [] => Ok(Self::Retrieve(place)),
             ["metadata"] => Ok(Self::Metadata(place)),
+            ["rendered"] => Ok(Self::Rendered(place, None)),
+            ["thumbnail"] => Ok(Self::Thumbnail(place, None)),
             ["bulkdata"] => Ok(Self::AllBulk(place)),
             ["pixeldata"] => Ok(Self::PixelData(place)),
             ["instances"] => Ok(Self::search(Level::Instance, Some(place.study), place.series)),
@@ -140,7 +148,11 @@ impl Path {
         match rest {
             [] => Ok(Self::Retrieve(place)),
             ["metadata"] => Ok(Self::Metadata(place)),
+            ["rendered"] => Ok(Self::Rendered(place, None)),
+            ["thumbnail"] => Ok(Self::Thumbnail(place, None)),
             ["frames", list] => Ok(Self::Frames(place, list.parse()?)),
+            ["frames", list, "rendered"] => Ok(Self::Rendered(place, Some(list.parse()?))),
+            ["frames", list, "thumbnail"] => Ok(Self::Thumbnail(place, Some(list.parse()?))),
             ["bulkdata"] => Ok(Self::AllBulk(place)),
             ["pixeldata"] => Ok(Self::PixelData(place)),
             ["bulkdata", path @ ..] => Ok(Self::Bulk(place, BulkPath::from_segments(path)?)),
@@ -165,7 +177,9 @@ impl Path {
             | Self::Frames(..)
             | Self::Bulk(..)
             | Self::AllBulk(_)
-            | Self::PixelData(_) => None,
+            | Self::PixelData(_)
+            | Self::Rendered(..)
+            | Self::Thumbnail(..) => None,
         }
     }
 
@@ -259,6 +273,10 @@ fn uid<T: FromStr<Err = UidError>>(name: &'static str, text: &str) -> Result<T, 
 mod tests {
     use super::*;
 
+    fn of_frames(list: &Option<FrameList>) -> String {
+        list.as_ref().map(|list| format!(" {:?}", list.numbers())).unwrap_or_default()
+    }
+
     /// The resource in short.
     fn short(path: &Path) -> String {
         match path {
@@ -273,6 +291,8 @@ mod tests {
             Path::Bulk(place, path) => format!("bulk {place} {}", path.as_str()),
             Path::AllBulk(place) => format!("all bulk {place}"),
             Path::PixelData(place) => format!("pixel data {place}"),
+            Path::Rendered(place, list) => format!("rendered {place}{}", of_frames(list)),
+            Path::Thumbnail(place, list) => format!("thumbnail {place}{}", of_frames(list)),
         }
     }
 
@@ -311,7 +331,8 @@ mod tests {
             "/studies/1.2/",
             "/nothing",
             "/studies/1.2/nothing",
-            "/studies/1.2/rendered",
+            "/studies/1.2/rendering",
+            "/studies/1.2/series/1.3/instances/1.4/frames/1/metadata",
             "/STUDIES",
             "//studies",
             "/studies/1.2/series/1.3/frames/1",
@@ -378,6 +399,20 @@ mod tests {
         check("/studies/%", Err(PathError::Encoding));
         check("/studies/%f", Err(PathError::Encoding));
         check("/studies/%ff", Err(PathError::Encoding));
+    }
+
+    #[test]
+    fn wado_004_055_rendered_resources() {
+        let instance = "/studies/1.2/series/1.3/instances/1.4";
+        for place in ["/studies/1.2", "/studies/1.2/series/1.3", instance] {
+            for kind in ["rendered", "thumbnail"] {
+                check(&format!("{place}/{kind}"), Ok(&format!("{kind} {place}")));
+            }
+        }
+        for kind in ["rendered", "thumbnail"] {
+            check(&format!("{instance}/frames/2,1/{kind}"), Ok(&format!("{kind} {instance} [2, 1]")));
+            check(&format!("{instance}/frames/0/{kind}"), Err(PathError::Frames));
+        }
     }
 
     #[test]

@@ -202,6 +202,8 @@ pub struct Limits {
     pub search_results: u32,
     /// Bytes on disk for inflated copies of deflated data sets.
     pub inflated_cache_bytes: u64,
+    /// Bytes of memory for rendered pictures and documents.
+    pub rendered_cache_bytes: u64,
 }
 
 impl Default for Limits {
@@ -215,6 +217,7 @@ impl Default for Limits {
             per_address: 256,
             search_results: 1_000,
             inflated_cache_bytes: 1 << 30,
+            rendered_cache_bytes: 64 << 20,
         }
     }
 }
