@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use access::Principal;
-use archive::Archive;
+use archive::{Archive, Which};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -356,8 +356,8 @@ async fn dispatch(
             Path::Metadata(place) => metadata::metadata(&call, place).await,
             Path::Frames(place, list) => frames::frames(&call, place, &list).await,
             Path::Bulk(place, value) => bulk::bulk(&call, place, &value).await,
-            Path::AllBulk(place) => all_bulk::all_bulk(&call, place, archive::Which::All).await,
-            Path::PixelData(place) => all_bulk::all_bulk(&call, place, archive::Which::Pixels).await,
+            Path::AllBulk(place) => all_bulk::all_bulk(&call, place, Which::All).await,
+            Path::PixelData(place) => all_bulk::all_bulk(&call, place, Which::Pixels).await,
             Path::Rendered(place, list) => rendered::rendered(&call, place, list.as_ref()).await,
             Path::Thumbnail(place, list) => thumbnail::thumbnail(&call, place, list.as_ref()).await,
             Path::Service => Err(Refusal::method(path.allow())),
@@ -395,8 +395,7 @@ fn route_name(path: &Path) -> &'static str {
         Path::Retrieve(_) => "retrieve",
         Path::Metadata(_) => "metadata",
         Path::Frames(..) => "frames",
-        Path::Bulk(..) => "bulkdata",
-        Path::AllBulk(_) => "all_bulkdata",
+        Path::Bulk(..) | Path::AllBulk(_) => "bulkdata",
         Path::PixelData(_) => "pixeldata",
         Path::Rendered(..) => "rendered",
         Path::Thumbnail(..) => "thumbnail",
