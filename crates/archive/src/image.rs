@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dicomweb::json::MARK;
 use imaging::frames::{Frame, PixelLayout};
 use imaging::pixel::PixelFormat;
 use imaging::transcode::{self, Plan};
@@ -26,7 +27,10 @@ impl Image {
             return Ok(None);
         }
         let layout = PixelLayout::decode(&row.pixels).map_err(|e| ReadError::Storage(e.to_string()))?;
-        let format = PixelFormat::from_json_text(&work::unpack(&row.metadata)?)?;
+        let mut json = work::unpack(&row.metadata)?;
+        // Where an address goes there is no JSON yet.
+        json.iter_mut().filter(|byte| **byte == MARK).for_each(|byte| *byte = b'/');
+        let format = PixelFormat::from_json_text(&json)?;
         Ok(Some(Self { layout, format }))
     }
 
