@@ -134,11 +134,13 @@ fn row(study: usize, instance: usize, studies: usize) -> NewInstance {
     }
 }
 
-/// Writes with much memory and large transactions.
+/// Writes with much memory and large transactions of small calls: what a call may undo it copies, and finds again the
+/// slower the more there is of it.
 async fn fill(file: &std::path::Path, studies: usize, instances: usize) {
     let config = Config {
         writer_cache_kib: 2 << 20,
-        group: 64,
+        group: 512,
+        queue: 512,
         checkpoint_pages: 1 << 18,
         wal_pages: 1 << 19,
         ..Config::default()
@@ -146,16 +148,16 @@ async fn fill(file: &std::path::Path, studies: usize, instances: usize) {
     let index = SqliteIndex::open(file, config).expect("open");
     let start = Instant::now();
     let mut waiting = tokio::task::JoinSet::new();
-    for first in (0..studies).step_by(200) {
+    for first in (0..studies).step_by(4) {
         let index = index.clone();
         waiting.spawn(async move {
             let of = |study| (0..instances).map(move |instance| row(study, instance, studies));
-            index.insert((first..(first + 200).min(studies)).flat_map(of).collect()).await.expect("insert");
+            index.insert((first..(first + 4).min(studies)).flat_map(of).collect()).await.expect("insert");
         });
-        while waiting.len() >= 8 {
+        while waiting.len() >= 512 {
             waiting.join_next().await.expect("a task").expect("no panic");
         }
-        if first % (studies / 10).max(200) < 200 {
+        if first % (studies / 20).max(4) < 4 {
             let rows = first * instances;
             println!("{rows:>12} rows, {:.0} rows/s", rows as f64 / start.elapsed().as_secs_f64());
         }

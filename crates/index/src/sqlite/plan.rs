@@ -49,6 +49,8 @@ const FIRST_COUNT: i64 = 2_000;
 /// Candidates that are rather sorted than looked for along the newest: up to here a sort takes some 10 ms, and
 /// beyond it they are dense enough among a million studies.
 const SORTABLE: i64 = 50_000;
+/// The same where the walk along the newest reads nothing but its index.
+const SORTABLE_NAMES: i64 = 20_000;
 /// Different values of a range that are walked side by side.
 const VALUES: usize = 1_000;
 /// Custodians whose holdings are walked side by side in one statement.
@@ -109,7 +111,8 @@ pub(super) fn plan(
     }
     for candidate in &candidates {
         let inner = matches!(&candidate.plan.driver, Driver::Keys { from, .. } if from.is_empty());
-        if inner || candidate.count(conn, moments, SORTABLE)? < SORTABLE {
+        let most = candidate.sortable();
+        if inner || candidate.count(conn, moments, most)? < most {
             return Ok(candidate.plan.clone());
         }
     }
@@ -177,6 +180,15 @@ impl Candidate {
             }
         }
         Ok(())
+    }
+
+    /// How many of its entries are rather sorted than looked for along the newest.
+    fn sortable(&self) -> i64 {
+        match self.plan.driver {
+            // The walk along the newest has the names in its index.
+            Driver::Keys { kind: Kind::PatientName, .. } => SORTABLE_NAMES,
+            _ => SORTABLE,
+        }
     }
 
     /// How many entries the walk takes from its index, up to `most`. What it must look at and leave counts too.
