@@ -1,13 +1,20 @@
 """STOW-RS with metadata and bulk data in parts of their own, as DICOM JSON and as Native DICOM Model XML."""
 
+import io
 import json
 import re
 import socket
+import struct
 import threading
+import zlib
 
+import numpy
 import pydicom
 import pytest
+from dicomweb_client.api import DICOMwebClient
+from PIL import Image, ImageSequence
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 from pydicom.filebase import DicomBytesIO
 
 from support import nativexml, part10, stow, synth
@@ -337,3 +344,272 @@ def test_a_body_with_a_content_encoding(shared_server, encoding):
     """Section c: 415."""
     headers = {"Content-Type": stow.content_type(JSON), "Content-Encoding": encoding}
     assert stow.post(shared_server, None, headers=headers, content=b"x").status == 415
+
+
+# Compressed pixels, documents and pictures.
+
+JPEG_BASELINE, JPEG_LOSSLESS_SV1, JPEG_LS, JPEG_2000, RLE, MPEG4 = (
+    "1.2.840.10008.1.2." + last for last in ("4.50", "4.70", "4.80", "4.90", "5", "4.102"))
+
+
+def jpeg(seed: int, mode: str = "L") -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((16, 12), 50 + seed).convert(mode).save(out, "JPEG", quality=90)
+    return out.getvalue()
+
+
+def jpeg_2000(mode: str = "RGB", irreversible: bool = False) -> bytes:
+    out = io.BytesIO()
+    Image.effect_noise((16, 12), 60).convert(mode).save(out, "JPEG2000", irreversible=irreversible, no_jp2=True, mct=int(mode == "RGB"))
+    return out.getvalue()
+
+
+def fragments(data: Dataset) -> list[bytes]:
+    return list(generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)))
+
+
+def described(rows=12, columns=16, samples=1, bits=8, photometric="MONOCHROME2", frames=None, **kw) -> Dataset:
+    data = fresh(**kw)
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PhotometricInterpretation = rows, columns, samples, photometric
+    data.BitsAllocated = data.BitsStored = bits
+    data.HighBit, data.PixelRepresentation = bits - 1, 0
+    if frames:
+        data.NumberOfFrames = frames
+    if samples > 1:
+        data.PlanarConfiguration = 0
+    return data
+
+
+def pixels_at(data: Dataset, uri: str) -> dict:
+    return model(data) | {"7FE00010": {"vr": "OB", "BulkDataURI": uri}}
+
+
+ADDRESSES = [("the same for each", lambda n: "p"), ("with the frame's number", lambda n: f"p/frames/{n + 1}")]
+
+
+@forms
+@pytest.mark.parametrize("name, address", ADDRESSES, ids=[a[0] for a in ADDRESSES])
+def test_a_part_for_each_frame(shared_server, form, name, address):
+    """STOW-031, STOW-034: frames become fragments, unchanged, with an offset table; numbered ones in any order."""
+    frames = [jpeg(n) for n in range(3)]
+    data = described(frames=3, sop_class=synth.SECONDARY_CAPTURE)
+    parts = [bulk(address(n), frame, f"image/jpeg; transfer-syntax={JPEG_BASELINE}") for n, frame in enumerate(frames)]
+    result = post(shared_server, [pixels_at(data, "p")], parts[::-1] if "number" in name else parts, form)
+    assert result.status == 200, result.answer
+    file, back = fetch(shared_server, data)
+    assert file.syntax == JPEG_BASELINE
+    assert [f[: len(w)] for f, w in zip(fragments(back), frames, strict=True)] == frames
+    offsets = back.PixelData[8 : 8 + 12]
+    assert offsets[:4] == bytes(4) and int.from_bytes(offsets[4:8], "little") == 8 + len(frames[0]) + len(frames[0]) % 2
+    answer = shared_server.get(path(data) + "/frames/2", f'multipart/related; type="image/jpeg"; transfer-syntax={JPEG_BASELINE}')
+    assert answer.parts()[0].body[: len(frames[1])] == frames[1]
+
+
+def codestreams() -> list:
+    from pydicom.pixels.encoders import JPEGLSLosslessEncoder, RLELosslessEncoder
+
+    grey = bytes(range(192))
+    shape = dict(rows=12, columns=16, samples_per_pixel=1, bits_allocated=8, bits_stored=8, pixel_representation=0,
+                 photometric_interpretation="MONOCHROME2", number_of_frames=1)
+    return [
+        # media type, codestream, transfer syntax that it is stored in, is it described by itself
+        ("image/jpeg", jpeg(1), JPEG_BASELINE, True),  # not .70, which the media type alone would say
+        ("image/jpeg; transfer-syntax=" + JPEG_BASELINE, jpeg(1, "RGB"), JPEG_BASELINE, True),
+        ("image/jls", JPEGLSLosslessEncoder.encode(grey, **shape), JPEG_LS, True),
+        ("image/x-jls", JPEGLSLosslessEncoder.encode(grey, **shape), JPEG_LS, True),
+        ("image/jp2", jpeg_2000(), JPEG_2000, True),
+        ("image/jp2", jpeg_2000("L"), JPEG_2000, True),
+        ("image/jp2", jpeg_2000(irreversible=True), "1.2.840.10008.1.2.4.91", True),
+        ("image/dicom-rle", RLELosslessEncoder.encode(grey, **shape), RLE, False),
+        ("image/jxl", b"\xff\x0anot looked into when it is described", "1.2.840.10008.1.2.4.110", False),
+        ("video/mp4", b"\0\0\0\x18ftypmp42" + bytes(1_000), MPEG4, False),
+        ("video/mpeg; transfer-syntax=1.2.840.10008.1.2.4.101", b"\0\0\1\xb3" + bytes(999), "1.2.840.10008.1.2.4.101", False),
+        ("video/H265", bytes(70_001), "1.2.840.10008.1.2.4.107", False),
+        (f"{OCTETS}; transfer-syntax={JPEG_BASELINE}", jpeg(2), JPEG_BASELINE, True),
+    ]
+
+
+@pytest.mark.parametrize("number", range(13))
+def test_codestreams_are_kept(shared_server, number):
+    """STOW-034, STOW-035: what is compressed stays as it is; what the metadata leaves out is read from it."""
+    media, codestream, syntax, tells = codestreams()[number]
+    video = media.startswith("video/")
+    data = described(frames=25 if video else None, sop_class="1.2.840.10008.5.1.4.1.1.77.1.1.1" if video else synth.SECONDARY_CAPTURE)
+    result = post(shared_server, [pixels_at(data, "p")], [bulk("p", codestream, media)])
+    assert result.status == 200, result.answer
+    file, back = fetch(shared_server, data)
+    assert file.syntax == syntax
+    (fragment,) = list(generate_frames(back.PixelData, number_of_frames=1))
+    assert fragment == codestream + bytes(len(codestream) % 2)
+
+    bare = fresh(sop_class=synth.SECONDARY_CAPTURE)
+    result = post(shared_server, [pixels_at(bare, "p")], [bulk("p", codestream, media)])
+    if not tells:
+        assert result.status == (409 if media == "image/jxl" else 200), result.answer
+        return
+    assert result.status == 200, result.answer
+    _, back = fetch(shared_server, bare)
+    colour = back.SamplesPerPixel == 3
+    assert (back.Rows, back.Columns, back.BitsAllocated, back.BitsStored, back.HighBit, back.PixelRepresentation) == (12, 16, 8, 8, 7, 0)
+    assert back.PhotometricInterpretation == ({"image/jp2": "YBR_ICT" if syntax.endswith("91") else "YBR_RCT"}.get(media, "YBR_FULL_422") if colour else "MONOCHROME2")
+
+
+FRAMES_THAT_DO_NOT_FIT = [
+    ("too few", 3, [("p", "image/jpeg")] * 2, CANNOT),
+    ("too many", 3, [("p", "image/jpeg")] * 4, None),
+    ("of two types", 2, [("p", "image/jpeg"), ("p", "image/jls")], MISMATCH),
+    ("the same twice", 2, [("p/frames/1", "image/jpeg")] * 2, MISMATCH),
+    ("beyond the last", 2, [("p/frames/3", "image/jpeg")], MISMATCH),
+    ("of an impossible syntax", 1, [("p", f"image/jpeg; transfer-syntax={JPEG_LS}")], NO_SYNTAX),
+    ("a picture for no one", 1, [("p", "image/webp")], NO_SYNTAX),
+]
+
+
+@pytest.mark.parametrize("name, count, parts, reason", FRAMES_THAT_DO_NOT_FIT, ids=[f[0] for f in FRAMES_THAT_DO_NOT_FIT])
+def test_frames_that_do_not_fit(shared_server, name, count, parts, reason):
+    """STOW-020, STOW-021: told of the instance, or, when it was whole before, of the part."""
+    data = described(frames=count)
+    result = post(shared_server, [pixels_at(data, "p")], [bulk(location, jpeg(1), media) for location, media in parts])
+    if reason is None:
+        assert (result.status, len(result.stored), result.others) == (202, 1, [CANNOT]), result.answer
+    else:
+        assert (result.status, result.failed) == (409, {data.SOPInstanceUID: reason}), result.answer
+
+
+@forms
+def test_documents(shared_server, form):
+    """STOW-032: a part of the document's own type is the document, and its type and length are noted."""
+    for content, media in ((b"%PDF-1.4\nodd", "application/pdf"), (b"<ClinicalDocument/>", "text/xml"), (b"solid x", "model/stl")):
+        data = fresh(sop_class="1.2.840.10008.5.1.4.1.1.104.1")
+        metadata_ = model(data) | {"00420011": {"vr": "OB", "BulkDataURI": "d"}}
+        assert post(shared_server, [metadata_], [bulk("d", content, media)], form).status == 200
+        _, back = fetch(shared_server, data)
+        assert back.EncapsulatedDocument == content + bytes(len(content) % 2)
+        assert (back.MIMETypeOfEncapsulatedDocument, back.EncapsulatedDocumentLength) == (media, len(content))
+    data = fresh(sop_class="1.2.840.10008.5.1.4.1.1.104.1", MIMETypeOfEncapsulatedDocument="application/pdf")
+    result = post(shared_server, [model(data) | {"00420011": {"vr": "OB", "BulkDataURI": "d"}}], [bulk("d", b"x", "text/xml")], form)
+    assert (result.status, result.reasons()) == (409, {MISMATCH})
+
+
+def picture(image, kind: str = "PNG", **kw) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **kw)
+    return out.getvalue()
+
+
+def pictures() -> list:
+    noise = numpy.random.default_rng(7)
+    grey16 = noise.integers(0, 65_536, (13, 17), numpy.uint16)
+    grey8 = noise.integers(0, 256, (13, 17), numpy.uint8)
+    colour = noise.integers(0, 256, (13, 17, 3), numpy.uint8)
+    alpha = noise.integers(0, 256, (13, 17, 4), numpy.uint8)
+    bits = noise.integers(0, 2, (13, 17), numpy.uint8)
+    palette = Image.fromarray(colour).quantize(16)
+    return [
+        # media type, picture, pixels
+        ("image/png", picture(Image.fromarray(grey16)), grey16),
+        ("image/png", picture(Image.fromarray(grey8)), grey8),
+        ("image/png", picture(Image.fromarray(colour)), colour),
+        ("image/png", picture(Image.fromarray(alpha)), alpha[:, :, :3]),
+        ("image/png", picture(Image.fromarray(noise.integers(0, 256, (13, 17, 2), numpy.uint8), "LA")), None),
+        ("image/png", picture(Image.fromarray(bits * 255).convert("1")), bits * 255),
+        ("image/png", picture(palette), numpy.asarray(palette.convert("RGB"))),
+        ("image/gif", picture(palette, "GIF"), numpy.asarray(palette.convert("RGB"))),
+    ]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_pictures_become_pixels(shared_server, number):
+    """STOW-033, STOW-035: PNG and GIF without loss, as native pixels; transparency goes."""
+    media, content, want = pictures()[number]
+    data = fresh(sop_class=synth.SECONDARY_CAPTURE)
+    result = post(shared_server, [pixels_at(data, "p")], [bulk("p", content, media)])
+    assert result.status == 200, result.answer
+    file, back = fetch(shared_server, data)
+    assert file.syntax == part10.EXPLICIT_LE and (back.Rows, back.Columns, back.PixelRepresentation) == (13, 17, 0)
+    if want is None:
+        want = numpy.asarray(Image.open(io.BytesIO(content)))[:, :, 0]
+    assert back.PhotometricInterpretation == ("RGB" if want.ndim == 3 else "MONOCHROME2")
+    assert back.BitsAllocated == want.itemsize * 8 and back.BitsStored == back.BitsAllocated
+    assert back["PixelData"].VR == ("OW" if want.itemsize > 1 else "OB")
+    assert numpy.array_equal(back.pixel_array, want)
+
+
+def test_an_animation_becomes_frames(shared_server):
+    """STOW-033."""
+    noise = numpy.random.default_rng(8)
+    frames = [Image.fromarray(noise.integers(0, 256, (9, 8, 3), numpy.uint8)).quantize(32) for _ in range(4)]
+    content = picture(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=40)
+    data = fresh(sop_class="1.2.840.10008.5.1.4.1.1.7.4")
+    assert post(shared_server, [pixels_at(data, "p")], [bulk("p", content, "image/gif")]).status == 200
+    _, back = fetch(shared_server, data)
+    want = numpy.stack([numpy.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(Image.open(io.BytesIO(content)))])
+    assert back.NumberOfFrames == 4 and numpy.array_equal(back.pixel_array, want)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG of zeros that says it is this large."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    packed = zlib.compress(bytes(4 * MIB), 9)
+    head = struct.pack(">IIBBBBB", width, height, 16, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+
+
+BAD_PICTURES = [
+    ("no PNG", "image/png", lambda: b"nonsense", CANNOT),
+    ("half a PNG", "image/png", lambda: pictures()[0][1][:200], CANNOT),
+    ("a PNG of 2^62 bytes", "image/png", lambda: bomb(2**31 - 1, 2**31 - 1), RESOURCES),
+    ("a PNG of 20 GB", "image/png", lambda: bomb(100_000, 100_000), RESOURCES),
+    ("no GIF", "image/gif", lambda: b"GIF89a", CANNOT),
+    ("a GIF of 12 GB", "image/gif", lambda: b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\1\0\1\0\0\2\2\x44\1\0;", RESOURCES),
+    ("a JPEG that is none", "image/jpeg", lambda: b"nonsense", CANNOT),
+]
+
+
+@pytest.mark.parametrize("name, media, make, reason", BAD_PICTURES, ids=[b[0] for b in BAD_PICTURES])
+def test_bad_pictures(shared_server, name, media, make, reason):
+    """STOW-022, STOW-033: told of the instance, in bounded memory, and the next is stored."""
+    data, content = fresh(sop_class=synth.SECONDARY_CAPTURE), make()
+    with PeakWatch(shared_server) as watch:
+        before = shared_server.memory()
+        result = post(shared_server, [pixels_at(data, "p")], [bulk("p", content, media)])
+    assert result.failed == {data.SOPInstanceUID: reason} or result.status == 413, result.answer
+    assert watch.peak - before < 96 * MIB
+    assert post(shared_server, [model(fresh())]).status == 200
+
+
+def test_a_picture_that_is_not_what_is_described(shared_server):
+    """STOW-021."""
+    data = described(rows=99, columns=17, bits=8)
+    result = post(shared_server, [pixels_at(data, "p")], [bulk("p", pictures()[1][1], "image/png")])
+    assert (result.status, result.failed) == (409, {data.SOPInstanceUID: MISMATCH}), result.answer
+
+
+def test_an_icon_beside_the_pixels(shared_server):
+    """STOW-034: a codestream in an item is a fragment too, in the one transfer syntax of the instance."""
+    data = described()
+    icon = described().to_json_dict()
+    icon = {tag: value for tag, value in icon.items() if tag.startswith("0028")} | {"7FE00010": {"vr": "OB", "BulkDataURI": "icon"}}
+    whole = pixels_at(data, "p") | {"00880200": {"vr": "SQ", "Value": [icon]}}
+    parts = [bulk("icon", jpeg(3), "image/jpeg"), bulk("p", jpeg(4), "image/jpeg")]
+    for some in (parts, parts[::-1]):
+        result = post(shared_server, [whole], [(h, b) for h, b in some])
+        assert result.status in (200, 202), result.answer
+    _, back = fetch(shared_server, data)
+    assert fragments(back)[0].rstrip(b"\0") == jpeg(4).rstrip(b"\0")
+    assert fragments(back.IconImageSequence[0])[0].rstrip(b"\0") == jpeg(3).rstrip(b"\0")
+
+
+def test_dicomweb_client_and_pydicom_models(shared_server):
+    """Somebody else's JSON: pydicom's `to_json` in, `from_json` out."""
+    data = with_pixels()
+    text = data.to_json(bulk_data_threshold=1, bulk_data_element_handler=lambda element: f"u/{int(element.tag):08X}")
+    uris = sorted(set(re.findall(r'"BulkDataURI": "([^"]+)"', text)))
+    parts = [bulk(uri, data[int(uri[2:], 16)].value) for uri in uris]
+    assert post(shared_server, [json.loads(text)], parts).status == 200
+    client = DICOMwebClient(shared_server.base)
+    uids = data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID
+    back = Dataset.from_json(client.retrieve_instance_metadata(*uids), lambda tag, vr, uri: bytes(client.retrieve_bulkdata(uri)[0]))
+    assert back == data, [(a, b) for a, b in zip(back, data) if a != b]
+    assert client.retrieve_instance(*uids) == data

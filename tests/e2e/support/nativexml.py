@@ -14,7 +14,8 @@ def write(model: dict) -> bytes:
     """One document of a DICOM JSON object."""
     root = ET.Element("NativeDicomModel", {"xmlns": NAMESPACE, "xml:space": "preserve"})
     _data_set(root, model)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8")
+    # A bare carriage return would be read as a line feed (XML 1.0 2.11).
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8").replace(b"\r", b"&#13;")
 
 
 def _data_set(parent, model: dict) -> None:

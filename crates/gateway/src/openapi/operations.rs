@@ -7,6 +7,9 @@ use super::{Access, Example, Group, Operation, Parameter, Status};
 const SERVICE: &str = "/dicom-web";
 
 const JSON: &str = "application/dicom+json";
+const JSON_PARTS: &str = "multipart/related; type=\"application/dicom+json\"";
+const XML: &str = "application/dicom+xml";
+const XML_PARTS: &str = "multipart/related; type=\"application/dicom+xml\"";
 const DICOM: &str = "application/dicom";
 const DICOM_PARTS: &str = "multipart/related; type=\"application/dicom\"";
 const OCTETS: &str = "application/octet-stream";
@@ -67,7 +70,7 @@ const RETRIEVE: &[Status] = &[
     UNAVAILABLE,
 ];
 const METADATA: &[Status] = &[
-    Status(200, "The DICOM JSON of each instance, in one array."),
+    Status(200, "The metadata of each instance: one array, or an XML document each."),
     UNCHANGED,
     BAD,
     NOBODY,
@@ -156,7 +159,7 @@ const fn search(
         more: "",
         query,
         takes: &[],
-        gives: &[JSON],
+        gives: &[JSON, XML_PARTS],
         statuses,
         access: Access::Token,
         example: WITH_JSON,
@@ -187,7 +190,7 @@ const fn retrieve(
 }
 
 const fn metadata(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
-    Operation { statuses: METADATA, ..retrieve(id, path, summary, &[JSON], WITH_JSON) }
+    Operation { statuses: METADATA, ..retrieve(id, path, summary, &[JSON, XML_PARTS], WITH_JSON) }
 }
 
 const fn store(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
@@ -199,8 +202,8 @@ const fn store(id: &'static str, path: &'static str, summary: &'static str) -> O
         summary,
         more: "One bare application/dicom file as the whole body is taken, too.",
         query: &[],
-        takes: &[DICOM_PARTS, DICOM],
-        gives: &[JSON],
+        takes: &[DICOM_PARTS, JSON_PARTS, XML_PARTS, DICOM],
+        gives: &[JSON, XML],
         statuses: STORE,
         access: Access::Token,
         example: Example {

@@ -127,7 +127,7 @@ impl Builder {
     /// whole (PS3.19 A.1.5).
     pub fn begin_private(&mut self, tag: Tag, owner: &str) {
         self.begin(Tag(tag.group(), 0x1000 | tag.element() & 0x00FF));
-        if tag.group() % 2 == 0 || owner.trim().is_empty() || owner.contains('\\') {
+        if tag.group().is_multiple_of(2) || owner.trim().is_empty() || owner.contains('\\') {
             return self.fail(Fault::Creator(tag));
         }
         self.count(owner.len() + size_of::<(usize, String)>());

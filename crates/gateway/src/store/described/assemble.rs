@@ -157,9 +157,9 @@ fn describe_document(
             return Err((Failure::Mismatch, why.to_owned()));
         }
         instance.supply(DOCUMENT_TYPE, VR::LO, media.as_bytes());
-    }
-    if let Ok(length) = u32::try_from(length) {
-        instance.supply(DOCUMENT_LENGTH, VR::UL, &length.to_le_bytes());
+        if let Ok(length) = u32::try_from(length) {
+            instance.supply(DOCUMENT_LENGTH, VR::UL, &length.to_le_bytes());
+        }
     }
     Ok(())
 }

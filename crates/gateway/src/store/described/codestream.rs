@@ -51,6 +51,12 @@ pub(super) fn complete(
     Ok(head.syntax.filter(|_| !coded.named).unwrap_or(coded.syntax))
 }
 
+/// The transfer syntax of a frame whose attributes are taken as they are: an icon's.
+pub(super) fn syntax(coded: Coded, frame: &[u8]) -> Syntax {
+    let head = if coded.named { None } else { read(coded.syntax, frame).ok() };
+    head.and_then(|head| head.syntax).unwrap_or(coded.syntax)
+}
+
 fn is_described(instance: &Instance) -> bool {
     DESCRIBED.iter().all(|element| instance.get(Tag(0x0028, *element)).is_some_and(|value| !value.is_empty()))
 }

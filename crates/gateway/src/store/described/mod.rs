@@ -7,28 +7,31 @@
 mod assemble;
 mod codestream;
 mod held;
+mod metadata;
 mod native;
 mod part;
 mod pictures;
 mod places;
 mod prepare;
+mod streaming;
 mod waiting;
 
 use std::time::Instant;
 
-use archive::{Identity, Incoming, StoreError};
+use archive::{Identity, StoreError};
 use bytes::Bytes;
 use dicomweb::json::Reader;
 use dicomweb::multipart::{Event, PartHead};
 use dicomweb::stow::Failure;
-use dicomweb::stow::draft::{Described, Limits};
+use dicomweb::stow::draft::Limits;
 use model::{SopClassUid, SopInstanceUid, StudyUid, Tag};
 
-use self::assemble::{Ready, Streamed};
+use self::assemble::Ready;
 use self::held::{Coming, Store};
 use self::part::Role;
 use self::pictures::Trouble;
 use self::places::Place;
+use self::streaming::Streaming;
 use self::waiting::{Addressed, Pending, Target, Waiting};
 use super::ledger::{Fault, Ledger};
 use super::parts::Parts;
@@ -98,13 +101,6 @@ enum Open<'a> {
     Ignored,
     /// The same, but because of our storage, at this moment.
     Refused(Instant),
-}
-
-struct Streaming<'a> {
-    ready: Ready,
-    incoming: Box<Incoming<'a>>,
-    length: u64,
-    come: u64,
 }
 
 impl<'a> Session<'a> {
@@ -191,54 +187,6 @@ impl<'a> Session<'a> {
         };
     }
 
-    /// Whether this part can go straight into the archive: it is the last of one instance, and its length is known.
-    fn streamed(
-        &self,
-        wanted: &[(Target, Role)],
-        frame: Option<usize>,
-        announced: Option<u64>,
-    ) -> Option<(Target, Role, Streamed)> {
-        let [(target, role @ (Role::Value | Role::Document))] = wanted else { return None };
-        let pending = self.waiting.get(*target).filter(|pending| pending.is_last(target.hole))?;
-        let hole = pending.instance.bulk().get(target.hole)?;
-        let pixels = hole.is_pixel_data() && !hole.nested;
-        let described = || native::length(&pending.instance).filter(|_| pixels);
-        let length = announced.or_else(described).filter(|_| frame.is_none())?;
-        Some((*target, *role, Streamed { hole: target.hole, length }))
-    }
-
-    async fn stream(
-        &mut self,
-        target: Target,
-        role: Role,
-        media: Option<String>,
-        streamed: Streamed,
-    ) -> Open<'a> {
-        let Some(pending) = self.waiting.take(target) else { return Open::Ignored };
-        let (number, identity) = (pending.number, pending.instance.identity());
-        let media = media.filter(|_| role == Role::Document);
-        let mut ready = match Ready::new(*pending, Some(streamed), Some((role, media))) {
-            Ok(ready) => ready,
-            Err((failure, why)) => {
-                self.ledger.fail(number, identity, failure, &why);
-                return Open::Ignored;
-            }
-        };
-        let (call, from) = (self.ledger.call(), self.ledger.from.clone());
-        let (study, store) = (self.study, &self.store);
-        let begun = self.ledger.beside(async {
-            let mut incoming = ready.open(call, study, &from).await?;
-            ready.write(&mut incoming, store).await?;
-            Ok(incoming)
-        });
-        match begun.await {
-            Ok(incoming) => {
-                Open::Streaming(Box::new(Streaming { ready, incoming, length: streamed.length, come: 0 }))
-            }
-            Err(error) => self.refused(number, identity, &error),
-        }
-    }
-
     async fn write(&mut self, bytes: Bytes) -> Result<(), Cut> {
         match std::mem::replace(&mut self.open, Open::Ignored) {
             Open::Json(mut reader) => {
@@ -271,19 +219,6 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn write_on(&mut self, mut streaming: Box<Streaming<'a>>, bytes: Bytes) -> Open<'a> {
-        let left = streaming.length.saturating_sub(streaming.come);
-        streaming.come = streaming.come.saturating_add(bytes.len() as u64);
-        let fits = bytes.slice(..bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX)));
-        match self.ledger.beside(streaming.incoming.write(fits)).await {
-            Ok(()) => Open::Streaming(streaming),
-            Err(error) => {
-                let identity = streaming.ready.identity;
-                self.refused(streaming.ready.number, identity, &error)
-            }
-        }
-    }
-
     async fn end(&mut self) -> Result<(), Cut> {
         match std::mem::replace(&mut self.open, Open::Nothing) {
             Open::Json(mut reader) => {
@@ -313,20 +248,6 @@ impl<'a> Session<'a> {
             self.store.clear();
         }
         Ok(())
-    }
-
-    async fn end_stream(&mut self, streaming: Box<Streaming<'a>>) {
-        let Streaming { mut ready, mut incoming, length, come, .. } = *streaming;
-        // A value of odd length may bring its pad byte along.
-        if come != length && come != length + length % 2 {
-            let why = format!("its part has {come} bytes where {length} were announced or described");
-            return self.ledger.fail(ready.number, ready.identity, Failure::Mismatch, &why);
-        }
-        let store = &self.store;
-        match self.ledger.beside(ready.write(&mut incoming, store)).await {
-            Ok(()) => self.ledger.finish(ready.number, incoming).await,
-            Err(error) => drop(self.refused(ready.number, ready.identity, &error)),
-        }
     }
 
     /// A piece of bulk data is whole.
@@ -374,86 +295,6 @@ impl<'a> Session<'a> {
         match written.await {
             Ok(incoming) => self.ledger.finish(number, incoming).await,
             Err(error) => drop(self.refused(number, identity, &error)),
-        }
-    }
-
-    /// Takes the instance that a document describes.
-    async fn take_xml(&mut self, text: Vec<u8>) {
-        let read = move || dicomweb::xml::read(&text, Limits::default());
-        let read = match self.ledger.beside(tokio::task::spawn_blocking(read)).await {
-            Ok(read) => read,
-            Err(_) => return self.stray("its metadata could not be read"),
-        };
-        match read {
-            Ok(described) => self.describe(described).await,
-            Err(error) => {
-                self.ledger.malformed();
-                self.stray(&error.to_string());
-            }
-        }
-    }
-
-    /// Takes the instances that the metadata has described so far.
-    async fn take_described(&mut self, reader: &mut Reader) -> Result<(), Cut> {
-        while let Some(described) = reader.next_instance() {
-            if self.waiting.len() >= INSTANCES {
-                return Err(Cut::TooMany(INSTANCES));
-            }
-            self.describe(described).await;
-        }
-        let held = self.waiting.held() + reader.held();
-        self.ledger.beside(self.place.hold(held)).await;
-        Ok(())
-    }
-
-    async fn describe(&mut self, described: Described) {
-        let number = self.ledger.begin();
-        let instance = match described {
-            Ok(instance) => instance,
-            Err(unfit) => {
-                self.ledger.fail(number, unfit.identity, unfit.fault.failure(), &unfit.fault.to_string());
-                return self.waiting.add_failed(*unfit);
-            }
-        };
-        let identity = instance.identity();
-        let judged = self.judge(&instance);
-        let target = Target { instance: self.waiting.len(), hole: 0 };
-        let added = self.waiting.add(number, instance);
-        match judged.and(added.map_err(|why| (Failure::TooLarge, why))) {
-            Err((failure, why)) => {
-                self.waiting.give_up(target);
-                self.ledger.fail(number, identity, failure, &why);
-            }
-            Ok(()) => {
-                if self.waiting.get(target).is_some_and(Pending::is_whole)
-                    && let Some(pending) = self.waiting.take(target)
-                {
-                    self.store_whole(*pending).await;
-                }
-            }
-        }
-    }
-
-    /// What can be said of an instance before its bulk data comes.
-    fn judge(&self, instance: &dicomweb::stow::draft::Instance) -> Result<(), (Failure, String)> {
-        let found = instance.get(STUDY).map(String::from_utf8_lossy).unwrap_or_default();
-        if let Some(study) = self.study.filter(|study| study.as_str() != found) {
-            let found = part::shown(&found);
-            return Err((
-                Failure::OtherStudy,
-                format!("the instance belongs to study {found}, the request is for {study}"),
-            ));
-        }
-        let archive = self.ledger.call().app.archive();
-        if let Some((class, _)) =
-            instance.identity().filter(|(class, _)| !archive.accepts_class(class.as_str()))
-        {
-            return Err((Failure::Class, format!("SOP class {class} is not stored here")));
-        }
-        let wrong = instance.bulk().iter().find(|hole| !part::takes_bulk(hole.vr));
-        match wrong {
-            Some(hole) => Err((Failure::CannotUnderstand, format!("{} cannot be bulk data", hole.tag))),
-            None => Ok(()),
         }
     }
 

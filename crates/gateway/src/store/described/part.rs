@@ -3,7 +3,7 @@
 use dicomweb::media::MediaType;
 use dicomweb::stow::Failure;
 use dicomweb::stow::draft::Hole;
-use model::transfer_syntax::{self, Pixels, Syntax};
+use model::transfer_syntax::{self, EXPLICIT_LE, IMPLICIT_LE, Pixels, Syntax};
 use model::{Tag, VR};
 
 /// What a part's bytes are.
@@ -52,10 +52,16 @@ pub(super) fn role(media: Option<&MediaType>, hole: &Hole) -> Result<Role, (Fail
         })?),
     };
     if media.is_named("application/octet-stream") {
-        return Ok(match named.filter(|syntax| syntax.pixels == Pixels::Encapsulated) {
-            Some(syntax) => Role::Frame(Coded { syntax, named: true }),
-            None => Role::Value,
-        });
+        return match named {
+            Some(syntax) if syntax.pixels == Pixels::Encapsulated => {
+                Ok(Role::Frame(Coded { syntax, named: true }))
+            }
+            Some(syntax) if ![EXPLICIT_LE, IMPLICIT_LE].contains(&syntax) => Err((
+                Failure::Syntax,
+                format!("a value in {} is not taken: send it little endian", syntax.name),
+            )),
+            Some(_) | None => Ok(Role::Value),
+        };
     }
     match (media.main(), media.sub()) {
         ("image", "png") => return Ok(Role::Picture(Picture::Png)),
@@ -122,6 +128,7 @@ mod tests {
         for (media, expected) in [
             ("application/octet-stream", Ok("value")),
             ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1", Ok("value")),
+            ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.2", Err(Failure::Syntax)),
             ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1.98", Ok(".1.98")),
             ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.50", Ok(".4.50")),
             ("image/jpeg", Ok(".4.70")),

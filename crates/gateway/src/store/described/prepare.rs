@@ -23,23 +23,32 @@ pub(super) async fn prepare(
         let nested = pending.instance.bulk().get(hole).is_none_or(|hole| hole.nested);
         match pending.holes.get(hole).and_then(|filling| filling.role) {
             Some(Role::Picture(picture)) => draw(pending, hole, picture, nested, store, places).await?,
-            Some(Role::Frame(coded)) if !nested => ask(pending, hole, coded, store).await?,
-            Some(Role::Frame(_) | Role::Value | Role::Document) | None => {}
+            Some(Role::Frame(coded)) => ask(pending, hole, coded, nested, store).await?,
+            Some(Role::Value | Role::Document) | None => {}
         }
     }
     Ok(())
 }
 
 /// Looks at the first frame of compressed pixel data.
-async fn ask(pending: &mut Pending, hole: usize, coded: Coded, store: &Store) -> Result<(), Trouble> {
+async fn ask(
+    pending: &mut Pending,
+    hole: usize,
+    coded: Coded,
+    nested: bool,
+    store: &Store,
+) -> Result<(), Trouble> {
     let Some(filling) = pending.holes.get_mut(hole) else { return Ok(()) };
     let Some(first) = filling.pieces.first().and_then(Option::as_ref) else { return Ok(()) };
     if !codestream::is_wanted(&pending.instance, coded) {
         return Ok(());
     }
     let start = first.start(store, codestream::HEAD).await.map_err(Trouble::Storage)?;
-    let syntax = codestream::complete(&mut pending.instance, coded, &start)
-        .map_err(|(failure, why)| Trouble::Picture(failure, why))?;
+    let syntax = match nested {
+        true => codestream::syntax(coded, &start),
+        false => codestream::complete(&mut pending.instance, coded, &start)
+            .map_err(|(failure, why)| Trouble::Picture(failure, why))?,
+    };
     filling.role = Some(Role::Frame(Coded { syntax, named: true }));
     Ok(())
 }

@@ -170,8 +170,9 @@ impl Waiting {
     }
 
     /// Takes out all that still wait.
-    pub(super) fn take_all(&mut self) -> Vec<Box<Pending>> {
-        (0..self.instances.len()).filter_map(|at| self.replace(at, Slot::Failed)).collect()
+    pub(super) fn take_all(&mut self) -> Vec<Pending> {
+        let all = (0..self.instances.len()).filter_map(|at| self.replace(at, Slot::Failed));
+        all.map(|pending| *pending).collect()
     }
 
     fn replace(&mut self, at: usize, with: Slot) -> Option<Box<Pending>> {
