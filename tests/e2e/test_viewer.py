@@ -132,3 +132,27 @@ def test_who_signed_in_needs_no_token_in_the_viewer(tmp_path, pictures):
             step("open", url=f"{server.origin}/"), step("type", selector="#token", text=token), step("key", name="Enter"),
             step("wait", text="Where it listens"), step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("shot", name="signed-in")])
         check(visited)
+
+
+def test_files_of_the_viewer_and_nothing_else(server):
+    page = server.get("/viewer/viewer")
+    assert page.status == 200 and page.type == "text/html; charset=utf-8"
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "'unsafe-eval'" not in policy and "script-src 'self' blob: 'wasm-unsafe-eval' 'sha256-" in policy
+    for path in ["/viewer/%2e%2e/%2e%2e/etc/passwd", "/viewer/../../etc/passwd", "/viewer/..%2f..%2fetc%2fpasswd", "/viewer//etc/passwd", "/viewer/%00"]:
+        answer = server.get(path)
+        assert b"root:" not in answer.body and (answer.status in (400, 404) or answer.body == page.body), (path, answer)
+    for name in ["nothing.js", "_nothing.wasm", "%2e%2e/index.html"]:
+        assert server.get(f"/viewer/{name}").status == 404, name
+    bundle = re.search(r'src="(/viewer/app\.bundle\.[0-9a-f]+\.js)"', page.body.decode())[1]
+    packed = server.get(bundle, Accept_Encoding="gzip")
+    assert packed.headers["Content-Encoding"] == "gzip" and packed.type == "text/javascript; charset=utf-8"
+    assert server.get(bundle, If_None_Match=packed.headers["ETag"], Accept_Encoding="gzip").status == 304
+    for name, kind, for_good in [(next(OHIF.glob("*.wasm")).name, "application/wasm", True), ("app.bundle.css", "text/css; charset=utf-8", False)]:
+        answer = server.get(f"/viewer/{name}")
+        assert (answer.status, answer.type) == (200, kind)
+        assert ("immutable" in answer.headers["Cache-Control"]) == for_good, name
+    assert server.request("POST", "/viewer/", b"").status == 405
+    assert server.get("/viewer").headers["Location"] == "/viewer/"
+    settings = server.get("/viewer/app-config.js").body.decode()
+    assert '"wadoRoot":"/dicom-web"' in settings and "http" not in settings.replace("https", "http").split('"dataSources"')[1]

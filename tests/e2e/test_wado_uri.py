@@ -49,7 +49,8 @@ DICOM = "contentType=application/dicom"
     # WADO-050
     (url(CT, "region=0,0,1"), 400), (url(CT, "region=0.5,0,0.4,1"), 400), (url(CT, "region=0,0,1,1.5"), 400),
     # WADO-051
-    (url(CT, "frameNumber=0"), 400), (url(CT, "frameNumber=x"), 400),
+    (url(CT, "frameNumber=0"), 400), (url(CT, "frameNumber=x"), 400), (url(CT, "frameNumber=1"), 400), (url(US, "frameNumber=7"), 400),
+    (url(US, "frameNumber=6"), 200), (url(CT, "presentationUID=1.2&presentationSeriesUID=1.3"), 400),
     # WADO-052: not offered, and WADO-053
     (url(CT, f"{DICOM}&anonymize=yes"), 403), (url(CT, f"{DICOM}&anonymize=no"), 400),
     (url(CT, "rows=0"), 400), (url(CT, "columns=-5"), 400), (url(CT, "imageQuality=0"), 400), (url(CT, "annotation="), 400),
@@ -77,6 +78,23 @@ def test_wado_045_dicom_is_one_file_in_explicit_vr_little_endian(server, path, a
     assert data.file_meta.TransferSyntaxUID == EXPLICIT
     assert data.SOPInstanceUID == synth.uid(*CT)
     assert data.PixelData == next(phantom.ct(701, 2, side=64)).PixelData
+
+
+@pytest.mark.parametrize("path, accept, kind", [
+    (url(CT), "*/*", "image/jpeg"), (url(CT), None, "image/jpeg"), (url(US), "*/*", "image/jpeg"), (url(US, "frameNumber=2"), "image/*", "image/jpeg"),
+    (url(CT, "contentType=image/png"), "*/*", "image/png"), (url(CT, "contentType=video/mp4,image/png"), None, "image/png"),
+    (url(CT, "rows=16&columns=16&windowCenter=40&windowWidth=400&region=0,0,0.5,0.5&imageQuality=50"), "*/*", "image/jpeg"),
+])
+def test_wado_044_without_a_content_type_it_is_a_jpeg(server, path, accept, kind):
+    answer = server.get(path, accept)
+    assert (answer.status, answer.type) == (200, kind), answer
+    assert answer.body.startswith(b"\xff\xd8\xff" if kind == "image/jpeg" else b"\x89PNG"), "one picture, never parts"
+    assert server.get(url(CT, "contentType=text/html"), "*/*").status == 406, "an image is no page"
+
+
+def test_rows_and_columns_bound_the_picture(server):
+    picture = server.get(url(CT, "contentType=image/png&rows=16"), None).body
+    assert int.from_bytes(picture[20:24], "big") == int.from_bytes(picture[16:20], "big") == 16, "the aspect is kept"
 
 
 def test_methods_and_head(server):

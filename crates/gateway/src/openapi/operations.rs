@@ -65,6 +65,7 @@ const RETRIEVE: &[Status] = &[
     DENIED,
     NOT_FOUND,
     NOT_ACCEPTABLE,
+    Status(413, "A frame is larger than the limit, or pixel data than an instance can say."),
     Status(416, "The range lies outside."),
     UNPROCESSABLE,
     UNAVAILABLE,
@@ -132,6 +133,49 @@ const BY_URI: &[Status] = &[
     NOT_FOUND,
     NOT_ACCEPTABLE,
     TOO_LONG,
+    Status(413, "A frame is larger than the limit."),
+    Status(416, "The range lies outside."),
+    UNPROCESSABLE,
+    UNAVAILABLE,
+];
+
+const RENDERING: &[&Parameter] = &[
+    &p::ACCEPT,
+    &p::RENDERED_ANNOTATION,
+    &p::QUALITY,
+    &p::VIEWPORT,
+    &p::WINDOW,
+    &p::ICC_PROFILE,
+    &p::CUSTODIAN,
+    &p::VERSION,
+];
+const THUMBNAILING: &[&Parameter] = &[&p::ACCEPT, &p::THUMBNAIL_VIEWPORT, &p::CUSTODIAN, &p::VERSION];
+const RENDERED: &[&str] = &[
+    "image/jpeg",
+    "image/png",
+    "image/gif",
+    IMAGE_PARTS,
+    "text/html",
+    "text/plain",
+    "text/xml",
+    "application/pdf",
+    "video/mp4",
+    "video/mpeg",
+    "video/H265",
+    VIDEO_PARTS,
+];
+const RENDERED_PARTS: &[&str] = &[IMAGE_PARTS, VIDEO_PARTS, "multipart/related; type=\"text/html\""];
+const THUMBNAIL: &[&str] = &["image/jpeg", "image/png", "image/gif"];
+const SHOW: &[Status] = &[
+    Status(200, "All of it."),
+    Status(206, "All but what cannot be shown, with a Warning; or the part that Range asks for."),
+    UNCHANGED,
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_FOUND,
+    NOT_ACCEPTABLE,
+    Status(413, "More pictures than one answer takes, or a frame larger than the limit."),
     Status(416, "The range lies outside."),
     UNPROCESSABLE,
     UNAVAILABLE,
@@ -187,6 +231,17 @@ const fn retrieve(
         access: Access::Token,
         example,
     }
+}
+
+const fn rendered(
+    id: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    gives: &'static [&'static str],
+    query: &'static [&'static Parameter],
+    example: Example,
+) -> Operation {
+    Operation { query, statuses: SHOW, ..retrieve(id, path, summary, gives, example) }
 }
 
 const fn metadata(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
@@ -323,6 +378,136 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         &[OCTET_PARTS, OCTETS],
         Example { query: "", arguments: "-H 'Accept: application/octet-stream' -o value" },
     ),
+    retrieve(
+        "RetrieveStudyBulkdata",
+        "/dicom-web/studies/{study}/bulkdata",
+        "All bulk data of a study",
+        &[OCTET_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o bulkdata.multipart",
+        },
+    ),
+    retrieve(
+        "RetrieveStudyPixelData",
+        "/dicom-web/studies/{study}/pixeldata",
+        "All pixel data of a study",
+        &[OCTET_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o pixeldata.multipart",
+        },
+    ),
+    retrieve(
+        "RetrieveSeriesBulkdata",
+        "/dicom-web/studies/{study}/series/{series}/bulkdata",
+        "All bulk data of a series",
+        &[OCTET_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o bulkdata.multipart",
+        },
+    ),
+    retrieve(
+        "RetrieveSeriesPixelData",
+        "/dicom-web/studies/{study}/series/{series}/pixeldata",
+        "All pixel data of a series",
+        &[OCTET_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o pixeldata.multipart",
+        },
+    ),
+    retrieve(
+        "RetrieveInstanceBulkdata",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata",
+        "All bulk data of an instance",
+        &[OCTET_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o bulkdata.multipart",
+        },
+    ),
+    retrieve(
+        "RetrieveInstancePixelData",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/pixeldata",
+        "All pixel data of an instance",
+        &[OCTET_PARTS],
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"application/octet-stream\"' -o pixeldata.multipart",
+        },
+    ),
+    rendered(
+        "RetrieveRenderedStudy",
+        "/dicom-web/studies/{study}/rendered",
+        "All instances of a study, rendered",
+        RENDERED_PARTS,
+        RENDERING,
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"image/jpeg\"' -o pictures.multipart",
+        },
+    ),
+    rendered(
+        "RetrieveRenderedSeries",
+        "/dicom-web/studies/{study}/series/{series}/rendered",
+        "All instances of a series, rendered",
+        RENDERED_PARTS,
+        RENDERING,
+        Example {
+            query: "",
+            arguments: "-H 'Accept: multipart/related; type=\"image/jpeg\"' -o pictures.multipart",
+        },
+    ),
+    rendered(
+        "RetrieveRenderedInstance",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered",
+        "One instance, rendered",
+        RENDERED,
+        RENDERING,
+        Example { query: "", arguments: "-H 'Accept: image/jpeg' -o picture.jpeg" },
+    ),
+    rendered(
+        "RetrieveRenderedFrames",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered",
+        "Frames, rendered",
+        RENDERED,
+        RENDERING,
+        Example { query: "", arguments: "-H 'Accept: image/jpeg' -o picture.jpeg" },
+    ),
+    rendered(
+        "RetrieveStudyThumbnail",
+        "/dicom-web/studies/{study}/thumbnail",
+        "One small picture of a study",
+        THUMBNAIL,
+        THUMBNAILING,
+        Example { query: "", arguments: "-H 'Accept: image/jpeg' -o thumbnail.jpeg" },
+    ),
+    rendered(
+        "RetrieveSeriesThumbnail",
+        "/dicom-web/studies/{study}/series/{series}/thumbnail",
+        "One small picture of a series",
+        THUMBNAIL,
+        THUMBNAILING,
+        Example { query: "", arguments: "-H 'Accept: image/jpeg' -o thumbnail.jpeg" },
+    ),
+    rendered(
+        "RetrieveInstanceThumbnail",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/thumbnail",
+        "One small picture of an instance",
+        THUMBNAIL,
+        THUMBNAILING,
+        Example { query: "", arguments: "-H 'Accept: image/jpeg' -o thumbnail.jpeg" },
+    ),
+    rendered(
+        "RetrieveFrameThumbnail",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
+        "One small picture of a frame",
+        THUMBNAIL,
+        THUMBNAILING,
+        Example { query: "", arguments: "-H 'Accept: image/jpeg' -o thumbnail.jpeg" },
+    ),
     store("StoreInstances", "/dicom-web/studies", "Store instances of any studies"),
     store("StoreStudyInstances", "/dicom-web/studies/{study}", "Store instances of one study"),
     Operation {
@@ -334,7 +519,19 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         more: "Without contentType and transferSyntax, Accept decides.",
         query: URI,
         takes: &[],
-        gives: &[DICOM],
+        gives: &[
+            DICOM,
+            "image/jpeg",
+            "image/png",
+            "image/gif",
+            "text/html",
+            "text/plain",
+            "text/xml",
+            "application/pdf",
+            "video/mp4",
+            "video/mpeg",
+            "video/H265",
+        ],
         statuses: BY_URI,
         access: Access::Token,
         example: Example {

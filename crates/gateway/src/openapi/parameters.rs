@@ -71,6 +71,37 @@ pub(super) const STUDY_DATE: Parameter =
     query("StudyDate", "A date, or a range of dates.", Kind::Text, "20260101-20261231");
 pub(super) const MODALITY: Parameter = query("Modality", "Of the series.", Kind::Text, "CT");
 
+pub(super) const RENDERED_ANNOTATION: Parameter =
+    query("annotation", "What to write onto the picture: patient, technique.", Kind::List, "technique");
+pub(super) const QUALITY: Parameter =
+    query("quality", "Of lossy forms, from 1 to 100.", Kind::Number(1, 100), "90");
+pub(super) const VIEWPORT: Parameter = query(
+    "viewport",
+    "vw,vh: a box that the picture is fitted into; with sx,sy,sw,sh behind it the part of the source that is shown.",
+    Kind::Pattern(
+        "^[1-9][0-9]{0,3},[1-9][0-9]{0,3}(,[0-9]{1,4},[0-9]{1,4}(,-?[1-9][0-9]{0,3},-?[1-9][0-9]{0,3})?)?$",
+    ),
+    "512,512",
+);
+pub(super) const THUMBNAIL_VIEWPORT: Parameter = query(
+    "viewport",
+    "vw,vh: a box that the picture is fitted into.",
+    Kind::Pattern("^[1-9][0-9]{0,3},[1-9][0-9]{0,3}$"),
+    "128,128",
+);
+pub(super) const WINDOW: Parameter = query(
+    "window",
+    "center,width,function: linear, linear-exact or sigmoid. Of grey images.",
+    Kind::Pattern("^-?[0-9]{1,5},[1-9][0-9]{0,4},(linear|linear-exact|sigmoid)$"),
+    "40,400,linear",
+);
+pub(super) const ICC_PROFILE: Parameter = query(
+    "iccprofile",
+    "What colour profile the picture has in it.",
+    Kind::OneOf(&["no", "yes", "srgb", "adobergb", "rommrgb"]),
+    "srgb",
+);
+
 macro_rules! uri {
     ($($constant:ident $name:literal $about:literal $kind:expr, $example:literal;)*) => {
         $(pub(super) const $constant: Parameter = query($name, $about, $kind, $example);)*
