@@ -27,8 +27,8 @@ use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
-    all_bulk, bulk, capabilities, docs, frames, metadata, rendered, retrieve, same_origin, search, serve, store,
-    thumbnail, wado_uri,
+    all_bulk, bulk, capabilities, docs, frames, metadata, rendered, retrieve, same_origin, search, serve,
+    store, thumbnail, wado_uri,
 };
 
 /// Where DICOMweb begins below the base URL.

@@ -56,13 +56,13 @@ pub(super) const FUZZY: Parameter = query(
 );
 pub(super) const INCLUDE: Parameter = query(
     "includefield",
-    "More attributes in each result: keywords or tags with commas between them, or `all`.",
+    "More attributes in each result: keywords or tags with commas between them, or all.",
     Kind::List,
     "all",
 );
 pub(super) const PATIENT_NAME: Parameter = query(
     "PatientName",
-    "Any attribute of the level is a parameter, by keyword or tag; this is one of them. `*` and `?` are wild.",
+    "Any attribute of the level is a parameter, by keyword or tag; this is one of them. * and ? are wild.",
     Kind::Text,
     "Sample*",
 );
@@ -110,7 +110,7 @@ macro_rules! uri {
 
 pub(super) const REQUEST_TYPE: Parameter = Parameter {
     name: "requestType",
-    about: "Always `WADO`.",
+    about: "Always WADO.",
     kind: Kind::OneOf(&["WADO"]),
     required: true,
     example: "WADO",
@@ -122,7 +122,7 @@ uri! {
     CONTENT_TYPE "contentType" "Media types that are wanted, without parameters: application/dicom, or rendered ones." Kind::Text, "application/dicom";
     CHARSET "charset" "Character sets that are wanted." Kind::Text, "utf-8";
     TRANSFER_SYNTAX "transferSyntax" "Of application/dicom." Kind::Uid, "1.2.840.10008.1.2.1";
-    ANONYMIZE "anonymize" "Not offered: `yes` is refused." Kind::OneOf(&["yes"]), "yes";
+    ANONYMIZE "anonymize" "Not offered: yes is refused." Kind::OneOf(&["yes"]), "yes";
     ANNOTATION "annotation" "What to write into the image: patient, technique." Kind::List, "technique";
     IMAGE_ANNOTATION "imageAnnotation" "Another name of annotation." Kind::List, "technique";
     ROWS "rows" "At most so many pixels high." Kind::Number(1, 16_384), "512";
