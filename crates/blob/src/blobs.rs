@@ -15,6 +15,7 @@ use crate::name::{SpoolName, check_key};
 use crate::open::{self, SPOOL, STUDIES};
 use crate::quarantine::Quarantine;
 use crate::reader::NoWait;
+use crate::record::Records;
 use crate::room::Gauge;
 use crate::shelf::{Placing, Shelf, Unplaced, Walk};
 use crate::slots::{self, Slots};
@@ -188,6 +189,23 @@ impl Blobs {
         };
         self.changed(quarantine.flush())?;
         Ok(to)
+    }
+
+    /// Writes a small file that must not be lost (`removed/<name>`) and is not there yet; durable when it answers. A name
+    /// has 1 to 100 characters of `[a-z0-9.-]`.
+    pub fn write_record(&self, name: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        self.owner.spool.trusted()?;
+        self.changed(Records::below(self.root()).write(name, bytes))
+    }
+
+    /// Reads a record whole.
+    pub fn read_record(&self, name: &str) -> Result<Vec<u8>, BlobError> {
+        Records::below(self.root()).read(name)
+    }
+
+    /// The names of all records, in their order. For a start: what a crash left half written is removed.
+    pub fn records(&self) -> Result<Vec<String>, BlobError> {
+        Records::below(self.root()).names()
     }
 
     /// The data folder, absolute. What else lies in it is the business of the layers above.

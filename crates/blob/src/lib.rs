@@ -9,6 +9,7 @@
 //! spool/<00..0f>/<name>.dcm             received or being received; the name's last letter chooses the folder
 //! studies/<study>/<series>/<instance>   placed: a hard link of the spool file, plain Part 10
 //! quarantine/<name>.dcm, .txt           what failed a check, and why
+//! removed/<name>                        records of what was decided about the blobs: written whole, never changed
 //! ```
 //! Each file of ours is a head of [`HEAD_LEN`] bytes and the data set. Offsets, lengths and checksums are the data set's.
 //!
@@ -49,6 +50,7 @@ mod name;
 mod open;
 mod quarantine;
 mod reader;
+mod record;
 mod room;
 mod shelf;
 mod slots;

@@ -13,6 +13,7 @@ use crate::{BlobError, HEAD_LEN, Reader, disk, quarantine};
 pub(crate) const SPOOL: &str = "spool";
 pub(crate) const STUDIES: &str = "studies";
 pub(crate) const QUARANTINE: &str = "quarantine";
+pub(crate) const RECORDS: &str = "removed";
 /// A file that is made to see what the disk can do; whoever comes after a crash removes it.
 pub(crate) const PROBE: &str = ".probe";
 
@@ -33,7 +34,7 @@ pub(crate) fn make_layout(root: &Path) -> Result<(), BlobError> {
     if !root.is_dir() {
         make_root(root)?;
     }
-    for name in [SPOOL, STUDIES, QUARANTINE] {
+    for name in [SPOOL, STUDIES, QUARANTINE, RECORDS] {
         disk::make_folder(&root.join(name))?;
     }
     for folder in 0..FOLDERS {

@@ -417,3 +417,23 @@ fn a_folder_that_cannot_be_opened_says_why() {
     // Made with all that is above it.
     drop(Blobs::open(&folder.path().join("a/b/c"), quick()).unwrap());
 }
+
+#[test]
+fn records_are_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (blobs, _) = Blobs::open(folder.path(), Limits::default()).unwrap();
+    assert_eq!(blobs.records().unwrap(), Vec::<String>::new());
+    blobs.write_record("2.json", b"two").unwrap();
+    blobs.write_record("1.json", b"one").unwrap();
+    assert_eq!(blobs.write_record("1.json", b"other").unwrap_err().kind(), ErrorKind::Collision);
+    assert_eq!(blobs.read_record("1.json").unwrap(), b"one");
+    assert_eq!(blobs.read_record("3.json").unwrap_err().kind(), ErrorKind::NotFound);
+    for name in ["", "../1.json", "a/b", ".x", "A", "1.part"] {
+        assert_eq!(blobs.write_record(name, b"x").unwrap_err().kind(), ErrorKind::Caller, "{name}");
+    }
+    // What a crash left half written is no record, and is in nobody's way.
+    std::fs::write(folder.path().join("removed/4.json.part"), b"fo").unwrap();
+    assert_eq!(blobs.records().unwrap(), ["1.json", "2.json"]);
+    assert!(!folder.path().join("removed/4.json.part").exists());
+    blobs.write_record("4.json", b"four").unwrap();
+}

@@ -1,0 +1,75 @@
+//! Small files that must not be lost: what was decided about the blobs, for whoever makes the index again from files.
+//!
+//! A record is written under another name, flushed, renamed, and its folder flushed: it is there whole, or not at all.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::open::RECORDS;
+use crate::{BlobError, disk};
+
+/// What a record's file is called before it is whole.
+const PART: &str = ".part";
+
+/// The folder of records.
+pub(crate) struct Records {
+    folder: PathBuf,
+}
+
+impl Records {
+    pub(crate) fn below(root: &Path) -> Self {
+        Self { folder: root.join(RECORDS) }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, BlobError> {
+        let good = (1..=100).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-')
+            && !name.starts_with('.')
+            && !name.ends_with(PART);
+        if good { Ok(self.folder.join(name)) } else { Err(BlobError::BadName { name: name.to_owned() }) }
+    }
+
+    /// Writes a record that is not there yet; durable when it answers.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        let path = self.path(name)?;
+        if path.exists() {
+            return Err(BlobError::Collision { key: name.to_owned() });
+        }
+        let part = self.folder.join(format!("{name}{PART}"));
+        disk::remove_file(&part)?;
+        let written = disk::make_file(&part).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
+        written
+            .inspect_err(|_| drop(fs::remove_file(&part)))
+            .map_err(|error| BlobError::from_os("write", &part, error))?;
+        fs::rename(&part, &path).map_err(|error| BlobError::from_os("rename", &part, error))?;
+        // Not known to survive: whoever asked is told that it failed, so it should not be found either.
+        disk::flush_folder(&self.folder)
+            .inspect_err(|_| drop(fs::remove_file(&path)))
+            .map_err(|error| BlobError::from_os("flush", &self.folder, error))
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, BlobError> {
+        let path = self.path(name)?;
+        fs::read(&path).map_err(|error| BlobError::from_os("read", &path, error))
+    }
+
+    /// The names of all records in their order. What a crash left half written goes.
+    pub(crate) fn names(&self) -> Result<Vec<String>, BlobError> {
+        let list = |error| BlobError::from_os("list", &self.folder, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.folder).map_err(list)? {
+            let entry = entry.map_err(list)?;
+            match entry.file_name().to_str() {
+                Some(name) if name.ends_with(PART) => disk::remove_file(&entry.path())?,
+                Some(name) if self.path(name).is_ok() => names.push(name.to_owned()),
+                _ => tracing::warn!("{} is no record of ours: left alone", entry.path().display()),
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+}
