@@ -1,16 +1,20 @@
 //! A consistent copy while the archive runs.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use access::{Action, Principal};
+use blob::{Blobs, HEAD_LEN};
 use index::{Index, InstanceRecord, Location};
 
 use futures::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::place::record_key;
-use crate::{Archive, ReadError};
+use crate::recover::origin_in;
+use crate::{Archive, ReadError, purge, tombstone};
 
 /// Rows copied at a time.
 const PAGE: u32 = 500;
@@ -20,6 +24,8 @@ const PAGE: u32 = 500;
 pub struct BackupReport {
     /// Instances (all versions) in the copy.
     pub instances: u64,
+    /// Instances whose bytes are damaged, which are not in the copy.
+    pub damaged: u64,
     /// Bytes of files copied; what an earlier backup had is not copied again.
     pub bytes: u64,
 }
@@ -51,12 +57,21 @@ impl Archive {
         let mut after = None;
         loop {
             let page = copied_index.all(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(report) };
+            let Some(last) = page.last() else { break };
             after = Some(last.row);
             let (mut placed, mut keys) = (Vec::new(), Vec::new());
             for record in &page {
                 let key = record_key(record);
-                report.bytes += self.copy(record, &key, folder).await?;
+                if record.damaged.is_some() {
+                    report.damaged += 1;
+                    continue;
+                }
+                match self.copy(record, &key, folder).await {
+                    Ok(bytes) => report.bytes += bytes,
+                    // Deleted since the index was copied: the copy is told of that below.
+                    Err(_) if self.shared.index.is_removed(record.sequence).await? => continue,
+                    Err(error) => return Err(error),
+                }
                 report.instances += 1;
                 if matches!(record.location, Location::Spool(_)) {
                     placed.push((record.row, key.clone()));
@@ -68,6 +83,37 @@ impl Archive {
             if !placed.is_empty() {
                 copied_index.set_placed(placed).await?;
             }
+        }
+        self.copy_deletions(copied_index, folder).await?;
+        Ok(report)
+    }
+
+    /// Copies the records of all deletions, tells the copy of those made since its index was copied, and removes from the
+    /// folder what an earlier backup had of anything deleted.
+    async fn copy_deletions(&self, copied_index: &dyn Index, folder: &Path) -> Result<(), ReadError> {
+        let blobs = self.shared.blobs.clone();
+        let to = folder.join("removed");
+        let copying = tokio::task::spawn_blocking(move || copy_records(&blobs, &to));
+        let names = copying.await.map_err(|e| ReadError::Storage(e.to_string()))??;
+        for name in names {
+            // The index skips those that it knows.
+            let blobs = self.shared.blobs.clone();
+            let reading = tokio::task::spawn_blocking(move || tombstone::read(&blobs, &name));
+            let removal = reading.await.map_err(|e| ReadError::Storage(e.to_string()))?;
+            copied_index.remove(removal.map_err(ReadError::Storage)?).await?;
+        }
+        let mut after = None;
+        loop {
+            let page = copied_index.removed(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.instance.sequence);
+            let sequences = page.iter().map(|one| one.instance.sequence).collect();
+            let studies = folder.join("studies");
+            let erasing = tokio::task::spawn_blocking(move || {
+                page.iter().try_for_each(|one| erase(&studies, &purge::key(one), one.instance.sequence))
+            });
+            erasing.await.map_err(|e| ReadError::Storage(e.to_string()))?.map_err(storage)?;
+            copied_index.set_purged(sequences).await?;
         }
     }
 
@@ -91,6 +137,41 @@ impl Archive {
         file.sync_all().await.map_err(storage)?;
         tokio::fs::rename(&part, &to).await.map_err(storage)?;
         Ok(record.length)
+    }
+}
+
+/// Copies the records that are not there yet, flushed. All their names.
+fn copy_records(blobs: &Blobs, to: &Path) -> Result<Vec<String>, ReadError> {
+    fs::create_dir_all(to).map_err(storage)?;
+    let names = blobs.records()?;
+    for name in &names {
+        let bytes = blobs.read_record(name)?;
+        let path = to.join(name);
+        if fs::read(&path).is_ok_and(|held| held == bytes) {
+            continue;
+        }
+        let part = to.join(format!("{name}.part"));
+        let mut file = fs::File::create(&part).map_err(storage)?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(storage)?;
+        fs::rename(&part, &path).map_err(storage)?;
+    }
+    fs::File::open(to).and_then(|folder| folder.sync_all()).map_err(storage)?;
+    Ok(names)
+}
+
+/// Removes a file of the backup when it is that of this sequence.
+fn erase(studies: &Path, key: &str, sequence: u64) -> std::io::Result<()> {
+    let path = studies.join(key);
+    let mut head = vec![0; HEAD_LEN as usize];
+    let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));
+    let ours = read.is_ok() && origin_in(&head).is_some_and(|origin| origin.sequence == sequence);
+    if !ours {
+        return Ok(());
+    }
+    fs::remove_file(&path)?;
+    match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }
 

@@ -262,6 +262,14 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// Leaves out what a note rejects whose title is not among these.
+    pub(crate) fn with_notes(self, titles: &[String]) -> Self {
+        let rejects = self.rejects.filter(|rejection| titles.contains(&rejection.reason));
+        Self { rejects, ..self }
+    }
+}
+
 /// The top-level attributes of one data set, ascending by tag, each with its raw JSON.
 struct Attributes<'a> {
     pairs: Vec<(u32, &'a [u8])>,

@@ -1,6 +1,7 @@
 //! The archive's limits, each with its cost.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use model::scan::Limits;
 
@@ -35,6 +36,23 @@ pub struct Config {
     pub search_max: u32,
     /// Zone of dates and times of data sets that do not say theirs, in minutes east of UTC. Default 0.
     pub zone: i64,
+    /// Most versions that one deletion takes out. Default 50,000; costs some 400 bytes of memory each, and the index writes
+    /// nothing else meanwhile.
+    pub remove_max: u32,
+    /// How long the bytes of what was deleted stay on disk. Default 1 minute.
+    pub purge_after: Duration,
+    /// The rejection notes that hide what they name, by the code value of their title. Default all of
+    /// [`crate::REJECTION_TITLES`].
+    pub rejection_notes: Vec<String>,
+    /// Most instances of one storage commitment request. Default 10,000; each is kept with some 200 bytes.
+    pub commitment_instances: usize,
+    /// Most storage commitment requests of one principal that are pending or whose result is kept. Default 1,000.
+    pub commitment_requests: u32,
+    /// How long the result of a storage commitment request is kept; that it was is known four times as long. Default 7
+    /// days.
+    pub commitment_keep: Duration,
+    /// How long a storage commitment request is waited for before it is told to ask again. Default 2 s.
+    pub commitment_wait: Duration,
     /// Who decodes and encodes images.
     pub decoders: Decoders,
 }
@@ -54,6 +72,13 @@ impl Default for Config {
             classes: Classes::default(),
             search_max: 1_000,
             zone: 0,
+            remove_max: 50_000,
+            purge_after: Duration::from_secs(60),
+            rejection_notes: crate::REJECTION_TITLES.map(str::to_owned).to_vec(),
+            commitment_instances: 10_000,
+            commitment_requests: 1_000,
+            commitment_keep: Duration::from_secs(7 * 86_400),
+            commitment_wait: Duration::from_secs(2),
             decoders: Decoders::default(),
         }
     }

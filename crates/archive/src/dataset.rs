@@ -16,7 +16,7 @@ use model::transfer_syntax::{self, Encoding, Pixels, Syntax};
 
 use crate::inflated::Inflated;
 use crate::retrieve::stored_syntax;
-use crate::{Decoders, ReadError, Shared};
+use crate::{Decoders, ReadError, Shared, quarantine};
 
 /// Bytes read at a time: four chunks, one `preadv2`.
 const READ: u64 = 4 * CHUNK;
@@ -82,6 +82,10 @@ pub(crate) fn file_head(record: &InstanceRecord, syntax: Syntax) -> Bytes {
 
 impl DataSet {
     pub(crate) async fn open(shared: &Arc<Shared>, record: InstanceRecord) -> Result<Self, ReadError> {
+        if let Some(why) = &record.damaged {
+            return Err(ReadError::Damaged(format!("{} is in quarantine: {why}", record.sop_instance)));
+        }
+        let record = Arc::new(record);
         let place = match &record.location {
             Location::Spool(name) => Place::Spool(name.clone()),
             Location::Placed(key) => Place::Final(key.clone()),
@@ -94,8 +98,12 @@ impl DataSet {
             }
             other => other,
         };
-        let reader = opened?;
+        let reader = match opened {
+            Ok(reader) => reader,
+            Err(error) => return Err(unreadable(shared, &record, error).await),
+        };
         if reader.length() != record.length {
+            quarantine::suspect(shared, &record);
             return Err(ReadError::Damaged(format!(
                 "{} has {} bytes of data set, {} were stored",
                 record.sop_instance,
@@ -103,7 +111,7 @@ impl DataSet {
                 record.length
             )));
         }
-        Ok(Self { shared: Arc::clone(shared), record: Arc::new(record), bytes: Source::Stored(reader) })
+        Ok(Self { shared: Arc::clone(shared), record, bytes: Source::Stored(reader) })
     }
 
     /// The instance's record.
@@ -178,18 +186,25 @@ impl DataSet {
         let from = first * CHUNK;
         let to = range.end.div_ceil(CHUNK).saturating_mul(CHUNK).min(self.record.length);
         let length = usize::try_from(to - from).map_err(|e| ReadError::Storage(e.to_string()))?;
-        let bytes = match reader.read_nowait(from, length)? {
-            Some(bytes) => bytes,
-            None => {
+        let read = match reader.read_nowait(from, length) {
+            Ok(Some(bytes)) => Ok(bytes),
+            Ok(None) => {
                 let reader = reader.clone();
                 tokio::task::spawn_blocking(move || reader.read(from, length))
                     .await
-                    .map_err(|e| ReadError::Storage(e.to_string()))??
+                    .map_err(|e| ReadError::Storage(e.to_string()))?
             }
+            Err(error) => Err(error),
+        };
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) => return Err(unreadable(&self.shared, &self.record, error).await),
         };
         let expected = sums.of(self, first, (to - from).div_ceil(CHUNK)).await?;
-        blob::verify(&bytes, 0, expected)
-            .map_err(|bad| ReadError::Damaged(format!("{}: {bad}", self.record.sop_instance)))?;
+        if let Err(bad) = blob::verify(&bytes, 0, expected) {
+            quarantine::suspect(&self.shared, &self.record);
+            return Err(ReadError::Damaged(format!("{}: {bad}", self.record.sop_instance)));
+        }
         let start = usize::try_from(range.start - from).unwrap_or(usize::MAX);
         let end = usize::try_from(range.end - from).unwrap_or(usize::MAX);
         if start > end || end > bytes.len() {
@@ -286,6 +301,23 @@ impl DataSet {
     pub fn stored_bytes(&self) -> BoxStream<'static, Result<Bytes, ReadError>> {
         let length = self.record.length;
         self.clone().stream(0..length, 1)
+    }
+}
+
+/// What a file that cannot be opened or read says of its instance: deleted since its record was read, damaged, or the disk
+/// does not answer.
+async fn unreadable(shared: &Arc<Shared>, record: &Arc<InstanceRecord>, error: blob::BlobError) -> ReadError {
+    match error.kind() {
+        blob::ErrorKind::NotFound | blob::ErrorKind::Corrupt => {}
+        _ => return error.into(),
+    }
+    match shared.index.by_sequence(record.sequence).await {
+        Ok(None) => ReadError::Gone("instance"),
+        Ok(Some(_)) => {
+            quarantine::suspect(shared, record);
+            ReadError::Damaged(format!("{}: {error}", record.sop_instance))
+        }
+        Err(error) => error.into(),
     }
 }
 

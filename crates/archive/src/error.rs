@@ -150,6 +150,9 @@ pub enum ReadError {
     /// Nothing of that name within the principal's scope.
     #[error("there is no such {0} here")]
     NotFound(&'static str),
+    /// It was here, and was deleted or is hidden by a rejection note.
+    #[error("this {0} was deleted")]
+    Gone(&'static str),
     /// A frame that the instance says it has, but whose bytes are not there or cannot be told apart.
     #[error("{0}")]
     Unprocessable(String),
@@ -180,6 +183,8 @@ pub enum ReadErrorKind {
     Denied,
     /// Unknown, or foreign.
     NotFound,
+    /// It was here (410).
+    Gone,
     /// There, but cannot be given in this form (422).
     Unprocessable,
     /// There, but not in this form (406).
@@ -202,6 +207,7 @@ impl ReadError {
         match self {
             ReadError::Denied(_) => ReadErrorKind::Denied,
             ReadError::NotFound(_) => ReadErrorKind::NotFound,
+            ReadError::Gone(_) => ReadErrorKind::Gone,
             ReadError::Unprocessable(_) => ReadErrorKind::Unprocessable,
             ReadError::Unsupported(_) => ReadErrorKind::Unsupported,
             ReadError::TooLarge(_) => ReadErrorKind::TooLarge,

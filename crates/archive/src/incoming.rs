@@ -209,6 +209,8 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
     let (study, series, length) = (row.study.uid, row.series.uid, row.length);
     let custodian = row.custodian.clone();
     let spool = sealed.keep();
+    let rejects = row.rejects.as_ref().map(|rejection| (rejection.reason.clone(), rejection.instances.len()));
+    let principal = rejects.is_some().then(|| row.principal.clone());
     let inserted = match shared.index.insert(vec![row]).await {
         Ok(mut inserted) => inserted.pop(),
         Err(error) => {
@@ -221,6 +223,11 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
     let key = |version| crate::place::key(&study, &series, &instance, &custodian, version);
     let outcome = match inserted {
         Some(Inserted::New(id)) => {
+            if let Some((reason, instances)) = rejects {
+                tracing::info!(principal, study.uid = %study, note.uid = %instance, reason, instances, "rejected");
+                metrics::counter!("overread_rejected_instances_total").increment(instances as u64);
+                crate::fresh::refresh(shared).await;
+            }
             shared.placer.queue_new(id, spool, key(1));
             Outcome::New
         }
@@ -230,6 +237,7 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
         }
         Some(Inserted::Healed(id, version)) => {
             tracing::warn!(instance.uid = %instance, "an instance in quarantine came again whole");
+            crate::fresh::refresh(shared).await;
             shared.placer.queue_new(id, spool, key(version));
             Outcome::Same
         }

@@ -71,6 +71,11 @@ impl Cache {
         Ok(inflated)
     }
 
+    /// Lets a copy go: its instance was deleted.
+    pub(crate) fn forget(&self, digest: &[u8; 32]) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop(digest);
+    }
+
     fn find(&self, digest: &[u8; 32]) -> Option<Arc<Inflated>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }

@@ -8,10 +8,12 @@
 mod backup;
 mod bulk;
 mod columns;
+mod commitment;
 mod config;
 mod dataset;
 mod decoders;
 mod error;
+mod fresh;
 mod head;
 mod image;
 mod incoming;
@@ -19,14 +21,18 @@ mod inflated;
 mod parse;
 mod pixels;
 mod place;
+mod purge;
+mod quarantine;
 mod rebuild;
 mod recover;
 mod reject;
+mod remove;
 mod rendered;
 mod retrieve;
 mod scratch;
 mod search;
 mod stored;
+mod tombstone;
 mod transcode;
 mod turn;
 mod verify;
@@ -40,15 +46,18 @@ use tokio::sync::Semaphore;
 
 pub use backup::BackupReport;
 pub use bulk::{BulkPart, PixelValue, Which};
+pub use commitment::{Commitment, CommitmentError, Failure, Reference, Verdict};
 pub use config::{Classes, Config};
 pub use dataset::{DataSet, Form, Part10};
 pub use decoders::Decoders;
 pub use error::{ReadError, ReadErrorKind, StoreError, StoreErrorKind};
-pub use incoming::{Announced, Framing, Identity, Incoming};
 pub use imaging::transcode::possible as possible_syntaxes;
-pub use index::{Cursor, InstanceRecord, Level, Target, Totals};
+pub use incoming::{Announced, Framing, Identity, Incoming};
+pub use index::{Cursor, Hidden, InstanceRecord, Level, RemovalHead, Target, Totals};
 pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;
+pub use reject::REJECTION_TITLES;
+pub use remove::Deleted;
 pub use rendered::{Kind, Patience, Showable};
 pub use retrieve::{BulkItem, FrameItem, Frames, Instances, Metadata, MetadataItem, Transcoded};
 pub use scratch::Scratch;
@@ -74,6 +83,11 @@ struct Shared {
     /// Permits for instances whose metadata grows past [`Config::small_metadata`].
     large: Arc<Semaphore>,
     placer: place::Placer,
+    purger: purge::Purger,
+    /// Held by whoever gives final names or takes them away.
+    names: Arc<tokio::sync::Mutex<()>>,
+    suspects: quarantine::Suspects,
+    committer: commitment::Committer,
     inflated: inflated::Cache,
     rendered: rendered::Cache,
 }
@@ -91,12 +105,22 @@ impl Archive {
         left: Vec<blob::SpoolEntry>,
         index: Arc<dyn Index>,
     ) -> Result<(Self, Recovered), ReadError> {
+        let names = Arc::default();
         let recovered = recover::recover(&config, &blobs, left, index.as_ref()).await?;
         let shared = Shared {
             turns: turn::Turns::after(recovered.last_sequence),
             receiving: Semaphore::new(config.receiving),
             large: Arc::new(Semaphore::new(config.large_metadata_lanes)),
-            placer: place::Placer::start(blobs.clone(), Arc::clone(&index)),
+            placer: place::Placer::start(blobs.clone(), Arc::clone(&index), Arc::clone(&names)),
+            purger: purge::Purger::start(
+                blobs.clone(),
+                Arc::clone(&index),
+                Arc::clone(&names),
+                config.purge_after,
+            ),
+            names,
+            suspects: quarantine::Suspects::default(),
+            committer: commitment::Committer::new(),
             inflated: inflated::Cache::new(&blobs, config.inflated_cache)?,
             rendered: rendered::Cache::new(config.rendered_cache),
             config,
@@ -105,6 +129,8 @@ impl Archive {
         };
         let archive = Self { shared: Arc::new(shared) };
         archive.queue_unplaced().await?;
+        fresh::refresh(&archive.shared).await;
+        archive.shared.committer.start(&archive.shared).await;
         Ok((archive, recovered))
     }
 
@@ -114,6 +140,14 @@ impl Archive {
     /// [`ReadError`] when the index cannot be read.
     pub async fn totals(&self) -> Result<Totals, ReadError> {
         Ok(self.shared.index.totals().await?)
+    }
+
+    /// Counts of what is out of sight: deleted, rejected, damaged.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the index cannot be read.
+    pub async fn hidden(&self) -> Result<Hidden, ReadError> {
+        Ok(self.shared.index.hidden().await?)
     }
 
     /// Files and bytes in the spool: durable, searchable, waiting for their final place.
@@ -128,7 +162,9 @@ impl Archive {
 
     /// Places what is in the spool and stops placing. Call after the last store.
     pub async fn close(&self) {
+        self.shared.committer.finish().await;
         self.shared.placer.finish().await;
+        self.shared.purger.finish().await;
     }
 
     async fn queue_unplaced(&self) -> Result<(), ReadError> {

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use access::CustodianId;
-use blob::Blobs;
+use blob::{Blobs, ErrorKind, Place, Unplaced};
 use index::{Index, InstanceRecord, Location, RowId};
 use model::{SeriesUid, SopInstanceUid, StudyUid};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex as Turn, Notify, mpsc, oneshot};
+
+use crate::recover::origin_of;
 
 /// Instances placed at a time.
 const BATCH: usize = 512;
@@ -84,10 +86,10 @@ impl Queue {
 
 impl Placer {
     /// Starts the task on the current runtime.
-    pub(crate) fn start(blobs: Blobs, index: Arc<dyn Index>) -> Self {
+    pub(crate) fn start(blobs: Blobs, index: Arc<dyn Index>, names: Arc<Turn<()>>) -> Self {
         let queue = Arc::new(Queue::default());
         let (stop, stopped) = mpsc::channel(1);
-        tokio::spawn(run(Arc::clone(&queue), blobs, index, stopped));
+        tokio::spawn(run(Arc::clone(&queue), Files { blobs, index, names }, stopped));
         Self { queue, stop }
     }
 
@@ -112,17 +114,20 @@ impl Placer {
     }
 }
 
-async fn run(
-    queue: Arc<Queue>,
+/// What placing works on.
+struct Files {
     blobs: Blobs,
     index: Arc<dyn Index>,
-    mut stopped: mpsc::Receiver<oneshot::Sender<()>>,
-) {
+    /// Held by whoever gives final names or takes them away.
+    names: Arc<Turn<()>>,
+}
+
+async fn run(queue: Arc<Queue>, files: Files, mut stopped: mpsc::Receiver<oneshot::Sender<()>>) {
     loop {
         tokio::select! {
             () = queue.full.notified() => {}
             stop = stopped.recv() => {
-                while queue.len() > 0 && place_batch(&queue, &blobs, index.as_ref()).await {}
+                while queue.len() > 0 && place_batch(&queue, &files).await {}
                 if let Some(done) = stop {
                     let _ = done.send(());
                 }
@@ -133,7 +138,7 @@ async fn run(
             let _ = tokio::time::timeout(PATIENCE, queue.full.notified()).await;
         }
         while queue.len() > 0 {
-            if !place_batch(&queue, &blobs, index.as_ref()).await {
+            if !place_batch(&queue, &files).await {
                 tokio::time::sleep(REST).await;
                 queue.full.notify_one();
                 break;
@@ -143,9 +148,9 @@ async fn run(
 }
 
 /// Places one batch; whether it went well.
-async fn place_batch(queue: &Queue, blobs: &Blobs, index: &dyn Index) -> bool {
+async fn place_batch(queue: &Queue, files: &Files) -> bool {
     let batch = queue.take();
-    match try_place(&batch, blobs, index).await {
+    match files.try_place(&batch).await {
         Ok(()) => true,
         Err(error) => {
             tracing::error!(
@@ -158,25 +163,72 @@ async fn place_batch(queue: &Queue, blobs: &Blobs, index: &dyn Index) -> bool {
     }
 }
 
-async fn try_place(batch: &[Waiting], blobs: &Blobs, index: &dyn Index) -> Result<(), String> {
-    let links: Vec<_> = batch.iter().map(|w| (w.spool.clone(), w.key.clone())).collect();
-    let linking = blobs.clone();
-    let unplaced = tokio::task::spawn_blocking(move || linking.place(&links))
-        .await
-        .map_err(|e| e.to_string())?
-        .map_err(|e| e.to_string())?;
-    for refused in &unplaced {
-        // It stays in the spool, durable and served from there; the next start tries again.
-        tracing::error!("an instance stays in the spool: {}", refused.why);
+impl Files {
+    async fn try_place(&self, batch: &[Waiting]) -> Result<(), String> {
+        let _names = self.names.lock().await;
+        let mut unplaced = self.link(batch).await?;
+        if self.clear(batch, &unplaced).await? {
+            unplaced = self.link(batch).await?;
+        }
+        for refused in &unplaced {
+            match refused.why.kind() {
+                // Deleted and purged since it was queued.
+                ErrorKind::NotFound => tracing::debug!("nothing to place: {}", refused.why),
+                // It stays in the spool, durable and served from there; the next start tries again.
+                _ => tracing::error!("an instance stays in the spool: {}", refused.why),
+            }
+        }
+        let refused: HashSet<usize> = unplaced.iter().map(|one| one.index).collect();
+        let batch: Vec<_> =
+            batch.iter().enumerate().filter(|(i, _)| !refused.contains(i)).map(|(_, w)| w).collect();
+        let placed = batch.iter().map(|w| (w.row, w.key.clone())).collect();
+        self.index.set_placed(placed).await.map_err(|e| e.to_string())?;
+        let names: Vec<_> = batch.iter().map(|w| w.spool.clone()).collect();
+        let unlinking = self.blobs.clone();
+        tokio::task::spawn_blocking(move || unlinking.unspool(&names)).await.map_err(|e| e.to_string())
     }
-    let refused: HashSet<usize> = unplaced.iter().map(|one| one.index).collect();
-    let batch: Vec<_> =
-        batch.iter().enumerate().filter(|(i, _)| !refused.contains(i)).map(|(_, w)| w).collect();
-    let placed = batch.iter().map(|w| (w.row, w.key.clone())).collect();
-    index.set_placed(placed).await.map_err(|e| e.to_string())?;
-    let names: Vec<_> = batch.iter().map(|w| w.spool.clone()).collect();
-    let unlinking = blobs.clone();
-    tokio::task::spawn_blocking(move || unlinking.unspool(&names)).await.map_err(|e| e.to_string())
+
+    async fn link(&self, batch: &[Waiting]) -> Result<Vec<Unplaced>, String> {
+        let links: Vec<_> = batch.iter().map(|w| (w.spool.clone(), w.key.clone())).collect();
+        let linking = self.blobs.clone();
+        tokio::task::spawn_blocking(move || linking.place(&links))
+            .await
+            .map_err(|e| e.to_string())?
+            .map_err(|e| e.to_string())
+    }
+
+    /// Takes files away that no row points at and whose name another instance has to get: deleted ones that are not
+    /// purged yet go, damaged ones go to quarantine. Whether there were any.
+    async fn clear(&self, batch: &[Waiting], unplaced: &[Unplaced]) -> Result<bool, String> {
+        let mut cleared = false;
+        let taken = unplaced.iter().filter(|one| one.why.kind() == ErrorKind::Collision);
+        for waiting in taken.filter_map(|one| batch.get(one.index)) {
+            let place = Place::Final(waiting.key.clone());
+            let Ok(reader) = self.blobs.open_blob(&place) else { continue };
+            let origin = origin_of(&reader);
+            let (deleted, held) = match &origin {
+                Some(origin) => (
+                    self.index.is_removed(origin.sequence).await.map_err(|e| e.to_string())?,
+                    self.index.by_sequence(origin.sequence).await.map_err(|e| e.to_string())?.is_some(),
+                ),
+                None => (false, false),
+            };
+            if held {
+                continue;
+            }
+            let (blobs, key) = (self.blobs.clone(), waiting.key.clone());
+            let gone = tokio::task::spawn_blocking(move || match deleted {
+                true => blobs.remove(&key),
+                false => {
+                    let why = "no row points at it, and its name is another instance's";
+                    blobs.quarantine(&Place::Final(key), why).map(drop)
+                }
+            });
+            gone.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+            cleared = true;
+        }
+        Ok(cleared)
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use index::{Index, Inserted, Location};
 
 use crate::recover::{origin_of, reread};
 use crate::verify::Problem;
-use crate::{Config, ReadError};
+use crate::{Config, ReadError, fresh, remove};
 
 /// Rows inserted in one transaction.
 const GROUP: usize = 64;
@@ -19,6 +19,8 @@ const GROUP: usize = 64;
 pub struct RebuildReport {
     /// Instances (all versions) in the new index.
     pub instances: u64,
+    /// Deletions on record, applied to it.
+    pub deletions: u64,
     /// Files that could not become a row.
     pub problems: Vec<Problem>,
 }
@@ -52,11 +54,16 @@ pub async fn rebuild(
         .map_err(|e| ReadError::Storage(e.to_string()))?
         .map_err(|e| ReadError::Storage(e.to_string()))?;
     report.problems = problems;
+    (report.deletions, _) = remove::apply_all(blobs, index).await?;
     entries.sort_by_key(|entry| (entry.version, entry.sequence));
     let all = entries.len() as u64;
     for group in entries.chunks(GROUP) {
         let mut rows = Vec::with_capacity(group.len());
         for entry in group {
+            if index.is_removed(entry.sequence).await? {
+                // Deleted, and not purged yet: the next start does that.
+                continue;
+            }
             let mut key = vec![0; entry.length as usize];
             keys.read_exact_at(&mut key, entry.at).map_err(|e| ReadError::Storage(e.to_string()))?;
             let key = String::from_utf8_lossy(&key).into_owned();
@@ -77,6 +84,7 @@ pub async fn rebuild(
         report.instances += inserted.iter().filter(|i| !matches!(i, Inserted::Same(_))).count() as u64;
         progress(report.instances + report.problems.len() as u64, all);
     }
+    fresh::refresh_all(index).await?;
     Ok(report)
 }
 

@@ -9,7 +9,7 @@ use crate::columns::Columns;
 use crate::head::Origin;
 use crate::parse::Parser;
 use crate::work::{Kept, row};
-use crate::{Config, ReadError};
+use crate::{Config, ReadError, remove};
 
 /// Bytes read at a time.
 const PIECE: usize = 256 << 10;
@@ -23,7 +23,9 @@ pub struct Recovered {
     pub restored: u64,
     /// Files that were never whole, so never acknowledged; they lie in `quarantine/`.
     pub quarantined: u64,
-    /// The largest sequence in index and spool.
+    /// Deletions that a crash had kept from the index, and that are complete now.
+    pub deletions: u64,
+    /// The largest sequence in index and spool, and of any deletion.
     pub last_sequence: u64,
 }
 
@@ -34,7 +36,9 @@ pub(crate) async fn recover(
     left: Vec<SpoolEntry>,
     index: &dyn Index,
 ) -> Result<Recovered, ReadError> {
-    let mut recovered = Recovered { last_sequence: index.last_sequence().await?, ..Recovered::default() };
+    let (deletions, last_deletion) = remove::apply_all(blobs, index).await?;
+    let last_sequence = index.last_sequence().await?.max(last_deletion);
+    let mut recovered = Recovered { deletions, last_sequence, ..Recovered::default() };
     let mut unknown = Vec::new();
     for entry in left {
         let reader = match blobs.open_blob(&Place::Spool(entry.name.clone())) {
@@ -55,6 +59,7 @@ pub(crate) async fn recover(
         recovered.last_sequence = recovered.last_sequence.max(origin.sequence);
         match index.by_sequence(origin.sequence).await? {
             Some(row) if row.digest == origin.digest => finish_placing(blobs, &entry.name, &row)?,
+            None if index.is_removed(origin.sequence).await? => blobs.unspool(&[entry.name]),
             row => unknown.push(Unknown { origin, name: entry.name, row }),
         }
     }
@@ -136,8 +141,12 @@ fn quarantine(blobs: &Blobs, name: &str, why: &str, recovered: &mut Recovered) -
 
 /// What our head says of a file.
 pub(crate) fn origin_of(reader: &Reader) -> Option<Origin> {
-    let head = reader.head().ok()?;
-    let head = read_head(&head, true).ok()??;
+    origin_in(&reader.head().ok()?)
+}
+
+/// What our head says, in these bytes of one.
+pub(crate) fn origin_in(head: &[u8]) -> Option<Origin> {
+    let head = read_head(head, true).ok()??;
     Origin::decode(&head.meta?.private?)
 }
 
@@ -165,7 +174,7 @@ pub(crate) fn reread(config: &Config, reader: &Reader, location: Location) -> Re
         return Err("its bytes do not have the digest that its head names".into());
     }
     let parsed = parser.finish().map_err(|e| e.to_string())?;
-    let columns = Columns::of(&parsed.json).map_err(|e| e.to_string())?;
+    let columns = Columns::of(&parsed.json).map_err(|e| e.to_string())?.with_notes(&config.rejection_notes);
     let kept = Kept {
         sequence: origin.sequence,
         received_at: origin.received_at,

@@ -18,7 +18,11 @@ const TITLE: u32 = 0x0040_A043;
 /// (0040,A375) Current Requested Procedure Evidence Sequence.
 const EVIDENCE: u32 = 0x0040_A375;
 
-/// The titles that reject (PS3.16 CID 7011), and whether the note itself is still to be seen. Who looks for images that
+/// The code values of the document titles that reject (PS3.16 CID 7011): for quality, for patient safety, an incorrect
+/// worklist entry, data retention expired.
+pub const REJECTION_TITLES: [&str; 4] = ["113001", "113037", "113038", "113039"];
+
+/// The titles, and whether the note itself is still to be seen. Who looks for images that
 /// were taken out for quality or safety finds the note that says so; after retention expired nothing is left to see.
 const TITLES: [(&str, bool); 4] = [
     ("113001", true),  // Rejected for Quality Reasons

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use crate::bulk::short;
 use crate::dataset::DataSet;
 use crate::image::{Image, plan};
+use crate::remove::missing;
 use crate::{Archive, ReadError, Shared, pixels, work};
 
 /// Records or metadata rows read from the index at a time: about 1 KiB each for records, 3 KiB for metadata.
@@ -187,14 +188,14 @@ impl Archive {
     /// The instances of a study, series or instance.
     ///
     /// # Errors
-    /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Denied`].
+    /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Gone`] when it did, [`ReadError::Denied`].
     pub async fn instances(&self, who: &Principal, target: Target) -> Result<Instances, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
         let mut instances =
             Instances { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
         let first = instances.next_page().await?;
         if first.is_empty() {
-            return Err(ReadError::NotFound(level_name(&instances.target)));
+            return Err(missing(self.shared.index.as_ref(), &instances.scope, &instances.target).await);
         }
         instances.next = Some(first);
         Ok(instances)
@@ -211,14 +212,14 @@ impl Archive {
     /// The metadata of a study's, series' or instance's instances, from the index alone.
     ///
     /// # Errors
-    /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Denied`].
+    /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Gone`] when it did, [`ReadError::Denied`].
     pub async fn metadata(&self, who: &Principal, target: Target) -> Result<Metadata, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
         let mut metadata =
             Metadata { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
         let first = metadata.next_page().await?;
         if first.is_empty() {
-            return Err(ReadError::NotFound(level_name(&metadata.target)));
+            return Err(missing(self.shared.index.as_ref(), &metadata.scope, &metadata.target).await);
         }
         metadata.next = Some(first);
         Ok(metadata)
@@ -284,8 +285,10 @@ impl Archive {
 
     async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
-        let found = self.shared.index.instance(&scope, target).await?;
-        found.ok_or(ReadError::NotFound("instance"))
+        match self.shared.index.instance(&scope, target).await? {
+            Some(found) => Ok(found),
+            None => Err(missing(self.shared.index.as_ref(), &scope, target).await),
+        }
     }
 }
 
@@ -344,7 +347,7 @@ pub(crate) fn stored_syntax(record: &InstanceRecord) -> Result<Syntax, ReadError
     })
 }
 
-fn level_name(target: &Target) -> &'static str {
+pub(crate) fn level_name(target: &Target) -> &'static str {
     match (&target.series, &target.instance) {
         (_, Some(_)) => "instance",
         (Some(_), None) => "series",

@@ -1,6 +1,7 @@
 //! Every instance read again against its sums and digest, and index and files against each other.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use access::{Action, Principal};
 use blob::Sums;
@@ -8,7 +9,7 @@ use index::InstanceRecord;
 
 use futures::StreamExt;
 
-use crate::{Archive, DataSet, ReadError};
+use crate::{Archive, DataSet, ReadError, quarantine, tombstone};
 
 /// Rows read from the index at a time.
 const PAGE: u32 = 500;
@@ -31,6 +32,8 @@ pub struct VerifyReport {
     pub sound: u64,
     /// Bytes read.
     pub bytes: u64,
+    /// What is out of sight: deletions on record, and what is rejected or damaged.
+    pub hidden: index::Hidden,
     /// What is wrong; at most 10,000 are listed.
     pub problems: Vec<Problem>,
     /// Problems beyond those listed.
@@ -76,22 +79,29 @@ impl Archive {
             for record in page {
                 let what =
                     format!("{}/{}/{} v{}", record.study, record.series, record.sop_instance, record.version);
-                match self.reread(record).await {
+                match self.reread(record.clone()).await {
                     Ok(bytes) => {
                         report.sound += 1;
                         report.bytes += bytes;
                     }
-                    Err(why) => report.add(what, why),
+                    // Deleted since the page was read.
+                    Err(_) if self.shared.index.is_removed(record.sequence).await? => {}
+                    Err(why) => {
+                        quarantine::judge(&self.shared, &Arc::new(record)).await;
+                        report.add(what, why);
+                    }
                 }
                 progress(report.sound + report.problems.len() as u64, report.bytes);
             }
         }
         self.unknown_files(&mut report).await?;
+        self.records(&mut report).await?;
+        report.hidden = self.shared.index.hidden().await?;
         Ok(report)
     }
 
     /// Reads one instance whole; the text says what is wrong with it.
-    async fn reread(&self, record: InstanceRecord) -> Result<u64, String> {
+    pub(crate) async fn reread(&self, record: InstanceRecord) -> Result<u64, String> {
         let (expected, length) = (record.digest, record.length);
         let mut sums = Sums::new(record.transfer_syntax.as_bytes());
         let data = DataSet::open(&self.shared, record).await.map_err(|e| e.to_string())?;
@@ -103,6 +113,53 @@ impl Archive {
             return Err("its bytes do not have the digest that they were stored with".into());
         }
         Ok(length)
+    }
+
+    /// Every deletion must be whole on disk and known to the index: an index made again needs the one, every answer the
+    /// other.
+    async fn records(&self, report: &mut VerifyReport) -> Result<(), ReadError> {
+        let blobs = self.shared.blobs.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let names = blobs.records()?;
+            let read = |name: String| {
+                let whole = tombstone::read(&blobs, &name).map(|removal| removal.head.sequence);
+                (name, whole)
+            };
+            Ok::<_, blob::BlobError>(names.into_iter().map(read).collect::<Vec<_>>())
+        });
+        let read = read.await.map_err(|e| ReadError::Storage(e.to_string()))??;
+        let mut on_disk: HashSet<u64> = HashSet::new();
+        for (name, whole) in read {
+            match whole {
+                Ok(sequence) => drop(on_disk.insert(sequence)),
+                Err(why) => report.add(format!("removed/{name}"), why),
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = self.shared.index.removals(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.sequence);
+            for head in page {
+                if !on_disk.remove(&head.sequence) {
+                    let what = format!("removed/{}", tombstone::name(head.sequence));
+                    report.add(
+                        what,
+                        "the index has this deletion, but its file is not there or not whole".into(),
+                    );
+                }
+            }
+        }
+        for sequence in on_disk {
+            // Made since the index was asked, perhaps.
+            if self.shared.index.removals(sequence.checked_sub(1), 1).await?.first().map(|h| h.sequence)
+                != Some(sequence)
+            {
+                let what = format!("removed/{}", tombstone::name(sequence));
+                report.add(what, "the index does not know this deletion; the next start applies it".into());
+            }
+        }
+        Ok(())
     }
 
     /// Files below `studies/` that no row points at. Placing goes on meanwhile, so a file counts only when its row is
@@ -133,7 +190,10 @@ impl Archive {
                 report.add(format!("studies/{key}"), "it is no file of ours: its head cannot be read".into());
                 continue;
             };
-            if self.shared.index.by_sequence(sequence).await?.is_none() {
+            // A deleted file that is not purged yet is no problem.
+            if self.shared.index.by_sequence(sequence).await?.is_none()
+                && !self.shared.index.is_removed(sequence).await?
+            {
                 report.add(
                     format!("studies/{key}"),
                     "the index has no row for it; `overread rebuild` would".into(),

@@ -110,7 +110,7 @@ impl Work {
         };
         let Body { syntax, meta, parser, file } = *body;
         let parsed = parser.finish()?;
-        let columns = Columns::of(&parsed.json)?;
+        let columns = Columns::of(&parsed.json)?.with_notes(&self.shared.config.rejection_notes);
         self.identity.set(columns.sop_class, columns.sop_instance);
         compare(&columns, &meta, &self.announced)?;
         if !self.shared.config.classes.accepts(columns.sop_class.as_str()) {

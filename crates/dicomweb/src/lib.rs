@@ -4,6 +4,7 @@
 //! Everything here is pure: bytes and texts in, types out. This crate must not know sockets, an HTTP framework, or
 //! where instances are kept.
 
+pub mod commitment;
 pub mod json;
 pub mod media;
 pub mod multipart;

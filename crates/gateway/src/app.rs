@@ -27,8 +27,8 @@ use crate::health::{self, RenderMetrics};
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
-    all_bulk, bulk, capabilities, docs, frames, metadata, rendered, retrieve, same_origin, search, serve,
-    store, thumbnail, wado_uri,
+    all_bulk, bulk, capabilities, commitment, delete, docs, frames, metadata, rendered, retrieve,
+    same_origin, search, serve, store, thumbnail, wado_uri,
 };
 
 /// Where DICOMweb begins below the base URL.
@@ -350,12 +350,17 @@ async fn dispatch(
 ) -> Result<Response, Refusal> {
     match (method, &path, path.store()) {
         (&Method::POST, _, Some(study)) => store::store(&call, study, body).await,
+        (&Method::POST, &Path::Commitment(transaction), _) => {
+            commitment::request(&call, transaction, body).await
+        }
+        (&Method::DELETE, &Path::Retrieve(place), _) => delete::delete(&call, place).await,
         (&Method::GET | &Method::HEAD, ..) => match path {
             Path::Search { level, study, series } => search::search(&call, level, study, series).await,
             Path::Retrieve(place) => retrieve::retrieve(&call, place).await,
             Path::Metadata(place) => metadata::metadata(&call, place).await,
             Path::Frames(place, list) => frames::frames(&call, place, &list).await,
             Path::Bulk(place, value) => bulk::bulk(&call, place, &value).await,
+            Path::Commitment(transaction) => commitment::result(&call, transaction).await,
             Path::AllBulk(place) => all_bulk::all_bulk(&call, place, Which::All).await,
             Path::PixelData(place) => all_bulk::all_bulk(&call, place, Which::Pixels).await,
             Path::Rendered(place, list) => rendered::rendered(&call, place, list.as_ref()).await,
@@ -396,6 +401,7 @@ fn route_name(path: &Path) -> &'static str {
         Path::Metadata(_) => "metadata",
         Path::Frames(..) => "frames",
         Path::Bulk(..) | Path::AllBulk(_) => "bulkdata",
+        Path::Commitment(_) => "commitment",
         Path::PixelData(_) => "pixeldata",
         Path::Rendered(..) => "rendered",
         Path::Thumbnail(..) => "thumbnail",
@@ -408,6 +414,7 @@ fn method_name(method: &Method) -> &'static str {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
         Method::POST => "POST",
+        Method::DELETE => "DELETE",
         Method::OPTIONS => "OPTIONS",
         _ => "other",
     }

@@ -15,6 +15,7 @@ impl From<ReadError> for Refusal {
         match error.kind() {
             ReadErrorKind::Denied => Refusal::new(StatusCode::FORBIDDEN, text),
             ReadErrorKind::NotFound => Refusal::not_found(text),
+            ReadErrorKind::Gone => Refusal::new(StatusCode::GONE, text),
             ReadErrorKind::Unprocessable => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),
             ReadErrorKind::Unsupported => Refusal::new(StatusCode::NOT_ACCEPTABLE, text),
             ReadErrorKind::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text),
@@ -114,6 +115,7 @@ mod tests {
     fn wado_038_041_and_qido_020_statuses() {
         for (refusal, status) in [
             (Refusal::from(ReadError::NotFound("study")), 404),
+            (Refusal::from(ReadError::Gone("study")), 410),
             (Refusal::from(ReadError::Unprocessable("x".into())), 422),
             (Refusal::from(ReadError::Unsupported("x".into())), 406),
             (Refusal::from(ReadError::TooLarge("x".into())), 413),

@@ -16,6 +16,7 @@ pub use sqlite::{Config, SqliteIndex};
 pub use types::*;
 
 use access::Scope;
+use model::SopInstanceUid;
 
 /// The port that the archive uses. All writes go through one writer that commits in groups.
 #[async_trait::async_trait]
@@ -119,6 +120,13 @@ pub trait Index: Send + Sync {
 
     /// One instance with what frames and bulk data need; `target.instance` must be there.
     async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError>;
+
+    /// The current version of this instance in the first holding of those in scope that has it, wherever it is.
+    async fn by_uid(
+        &self,
+        scope: &Scope,
+        instance: &SopInstanceUid,
+    ) -> Result<Option<InstanceRecord>, IndexError>;
 
     /// The metadata of the target's instances in stable order, after the cursor. A page may end before `limit`, once
     /// its rows hold 1 MiB; only an empty one is the end.

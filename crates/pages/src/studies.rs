@@ -133,6 +133,7 @@ async fn list(site: &Site, visitor: &Principal, wanted: Wanted) -> Response {
 pub fn refusal(site: &Site, visitor: &Principal, error: &ReadError) -> Response {
     match error.kind() {
         ReadErrorKind::NotFound
+        | ReadErrorKind::Gone
         | ReadErrorKind::Unprocessable
         | ReadErrorKind::Unsupported
         | ReadErrorKind::TooLarge

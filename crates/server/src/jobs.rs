@@ -115,7 +115,10 @@ fn check_target(data: &Path, to: &Path) -> anyhow::Result<()> {
         );
     }
     let ours = |name: &std::ffi::OsStr| {
-        name == INDEX || name == "studies" || name.to_string_lossy().starts_with("overread.db.part")
+        name == INDEX
+            || name == "studies"
+            || name == "removed"
+            || name.to_string_lossy().starts_with("overread.db.part")
     };
     match fs::read_dir(to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

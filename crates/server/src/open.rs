@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use archive::{Archive, Classes, Recovered};
@@ -92,6 +93,8 @@ pub fn archive_config(config: &Config) -> archive::Config {
         search_max: limits.search_results,
         classes: Classes::with_private(config.storage.private_sop_classes.iter().cloned()),
         zone: model::value::offset(&config.storage.time_zone).unwrap_or(0),
+        purge_after: Duration::from_secs(config.storage.purge_after_seconds),
+        rejection_notes: config.storage.rejection_notes.clone(),
         decoders: decoding::decoders(config),
         ..archive::Config::default()
     }

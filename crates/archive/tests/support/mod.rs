@@ -24,10 +24,21 @@ impl Bench {
     }
 
     pub async fn open(folder: TempDir) -> Self {
+        Self::open_with(folder, Config::default()).await
+    }
+
+    pub async fn open_with(folder: TempDir, config: Config) -> Self {
         let (blobs, left) = Blobs::open(folder.path(), blob::Limits::default()).unwrap();
         let index = open_index(&folder.path().join("overread.db"));
-        let (archive, recovered) = Archive::open(Config::default(), blobs, left, index).await.unwrap();
+        let (archive, recovered) = Archive::open(config, blobs, left, index).await.unwrap();
         Self { folder, archive, recovered }
+    }
+
+    /// Closes in order; what is left is the folder.
+    pub async fn close(self) -> TempDir {
+        let Self { folder, archive, .. } = self;
+        archive.close().await;
+        folder
     }
 
     /// Closes in order and opens again.
@@ -114,6 +125,10 @@ pub fn target(instance: &testkit::Instance) -> Target {
 
 pub fn study(instance: &testkit::Instance) -> Target {
     Target { series: None, instance: None, ..target(instance) }
+}
+
+pub fn series(instance: &testkit::Instance) -> Target {
+    Target { instance: None, ..target(instance) }
 }
 
 /// The data set of a Part 10 file that our writer made: behind its group 2.

@@ -1,6 +1,7 @@
 //! Query parameters: a search (PS3.18 8.3.4, 10.6.1.2) or a retrieve, parsed once into types.
 
 mod attribute;
+mod delete;
 mod pairs;
 mod rendered;
 mod retrieve;
@@ -8,6 +9,7 @@ mod search;
 mod uri;
 
 pub use attribute::{NameError, TagPath, dotted};
+pub use delete::DeleteRequest;
 pub use pairs::PairsError;
 pub use rendered::{
     Annotations, Function, LARGEST_VIEWPORT, ProfileName, RenderedRequest, Source, Viewport, Window,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use model::{SeriesUid, SopInstanceUid, StudyUid, UidError};
+use model::{SeriesUid, SopInstanceUid, StudyUid, Uid, UidError};
 use percent_encoding::percent_decode_str;
 
 use crate::query::Level;
@@ -48,6 +48,8 @@ pub enum Path {
     Frames(Place, FrameList),
     /// One bulk data value of an instance (PS3.18 10.4.1.1.5).
     Bulk(Place, BulkPath),
+    /// A storage commitment request and its result, under its Transaction UID (PS3.18 Table 13.1.1-1).
+    Commitment(Uid),
     /// All bulk data of a study, series or instance (PS3.18 Table 10.4.1-1).
     AllBulk(Place),
     /// Its pixel data alone.
@@ -105,6 +107,9 @@ impl Path {
             ["series"] => Ok(Self::search(Level::Series, None, None)),
             ["instances"] => Ok(Self::search(Level::Instance, None, None)),
             ["studies", study, rest @ ..] => Self::in_study(uid("the study's UID", study)?, rest),
+            ["commitment-requests", transaction] => {
+                Ok(Self::Commitment(uid("the transaction's UID", transaction)?))
+            }
             _ => Err(PathError::Unknown),
         }
     }
@@ -179,7 +184,8 @@ impl Path {
             | Self::AllBulk(_)
             | Self::PixelData(_)
             | Self::Rendered(..)
-            | Self::Thumbnail(..) => None,
+            | Self::Thumbnail(..)
+            | Self::Commitment(_) => None,
         }
     }
 
@@ -187,7 +193,9 @@ impl Path {
     pub fn allow(&self) -> &'static str {
         match (self, self.store()) {
             (Self::Service, _) => "OPTIONS",
-            (_, Some(_)) => "GET, HEAD, POST, OPTIONS",
+            (Self::Retrieve(_), Some(_)) => "GET, HEAD, POST, DELETE, OPTIONS",
+            (Self::Retrieve(_), None) => "GET, HEAD, DELETE, OPTIONS",
+            (Self::Commitment(_), _) | (_, Some(_)) => "GET, HEAD, POST, OPTIONS",
             (_, None) => "GET, HEAD, OPTIONS",
         }
     }
@@ -289,6 +297,7 @@ mod tests {
             Path::Metadata(place) => format!("metadata {place}"),
             Path::Frames(place, list) => format!("frames {place} {:?}", list.numbers()),
             Path::Bulk(place, path) => format!("bulk {place} {}", path.as_str()),
+            Path::Commitment(transaction) => format!("commitment {transaction}"),
             Path::AllBulk(place) => format!("all bulk {place}"),
             Path::PixelData(place) => format!("pixel data {place}"),
             Path::Rendered(place, list) => format!("rendered {place}{}", of_frames(list)),
@@ -444,9 +453,11 @@ mod tests {
     fn stores_and_methods() {
         for (path, store, allow) in [
             ("/studies", true, "GET, HEAD, POST, OPTIONS"),
-            ("/studies/1.2", true, "GET, HEAD, POST, OPTIONS"),
+            ("/studies/1.2", true, "GET, HEAD, POST, DELETE, OPTIONS"),
             ("/series", false, "GET, HEAD, OPTIONS"),
-            ("/studies/1.2/series/1.3", false, "GET, HEAD, OPTIONS"),
+            ("/commitment-requests/1.2.3", false, "GET, HEAD, POST, OPTIONS"),
+            ("/studies/1.2/series/1.3", false, "GET, HEAD, DELETE, OPTIONS"),
+            ("/studies/1.2/series/1.3/instances/1.4", false, "GET, HEAD, DELETE, OPTIONS"),
             ("/studies/1.2/metadata", false, "GET, HEAD, OPTIONS"),
             ("/", false, "OPTIONS"),
         ] {

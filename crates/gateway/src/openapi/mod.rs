@@ -42,6 +42,8 @@ pub(crate) enum Group {
     Search,
     Retrieve,
     Store,
+    Commitment,
+    Delete,
     Uri,
     Service,
     Server,
@@ -95,8 +97,16 @@ pub(crate) struct Example {
 
 impl Group {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Group; 6] =
-        [Group::Search, Group::Retrieve, Group::Store, Group::Uri, Group::Service, Group::Server];
+    pub(crate) const ALL: [Group; 8] = [
+        Group::Search,
+        Group::Retrieve,
+        Group::Store,
+        Group::Commitment,
+        Group::Delete,
+        Group::Uri,
+        Group::Service,
+        Group::Server,
+    ];
 
     /// Its heading.
     pub(crate) fn title(self) -> &'static str {
@@ -104,6 +114,8 @@ impl Group {
             Group::Search => "Search",
             Group::Retrieve => "Retrieve",
             Group::Store => "Store",
+            Group::Commitment => "Storage commitment",
+            Group::Delete => "Delete",
             Group::Uri => "WADO-URI",
             Group::Service => "What there is",
             Group::Server => "The server itself",
@@ -118,6 +130,8 @@ impl Group {
             Group::Store => {
                 "STOW-RS (PS3.18 10.5): a success says that the instance would survive a power cut."
             }
+            Group::Commitment => "PS3.18 13: a yes is said only after the bytes were read again.",
+            Group::Delete => "For administrators: out of every answer at once, for good.",
             Group::Uri => "WADO-URI (PS3.18 9): one instance by a query, for clients from before DICOMweb.",
             Group::Service => "Capabilities (PS3.18 8.9) and this description.",
             Group::Server => "For whoever runs it.",
@@ -130,6 +144,8 @@ impl Group {
             Group::Search => "search",
             Group::Retrieve => "retrieve",
             Group::Store => "store",
+            Group::Commitment => "commitment",
+            Group::Delete => "delete",
             Group::Uri => "wado-uri",
             Group::Service => "service",
             Group::Server => "server",

@@ -24,6 +24,7 @@ const NOBODY: Status = Status(401, "No token, or one that is not known.");
 const DENIED: Status = Status(403, "The token's holder may not do this.");
 const NOT_FOUND: Status =
     Status(404, "There is no such thing here, or none that the token's holder may see.");
+const GONE: Status = Status(410, "It was here, and was deleted or is hidden by a rejection note.");
 const NOT_ACCEPTABLE: Status =
     Status(406, "Nothing that Accept asks for can be given; the answer lists what can.");
 const TOO_LONG: Status = Status(414, "The request target has more than 16 KiB.");
@@ -64,6 +65,7 @@ const RETRIEVE: &[Status] = &[
     NOBODY,
     DENIED,
     NOT_FOUND,
+    GONE,
     NOT_ACCEPTABLE,
     Status(413, "A frame is larger than the limit, or pixel data than an instance can say."),
     Status(416, "The range lies outside."),
@@ -77,6 +79,43 @@ const METADATA: &[Status] = &[
     NOBODY,
     DENIED,
     NOT_FOUND,
+    GONE,
+    NOT_ACCEPTABLE,
+    UNAVAILABLE,
+];
+const DELETE: &[Status] = &[
+    Status(204, "Deleted, durably, and gone from every answer."),
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_FOUND,
+    GONE,
+    Status(422, "More instances than are deleted at once; delete the series one by one."),
+    UNAVAILABLE,
+];
+const COMMIT: &[Status] = &[
+    Status(
+        200,
+        "All instances were read again; the result says which are committed, and why others are not.",
+    ),
+    Status(202, "Not all were read yet. Retry-After says when to ask again."),
+    BAD,
+    NOBODY,
+    DENIED,
+    NOT_ACCEPTABLE,
+    Status(409, "The Transaction UID was used before."),
+    Status(413, "More than 10000 instances or 8 MiB."),
+    Status(415, "The body is no application/dicom+json."),
+    UNAVAILABLE,
+];
+const COMMITTED: &[Status] = &[
+    Status(200, "The result."),
+    Status(202, "There is none yet. Retry-After says when to ask again."),
+    BAD,
+    NOBODY,
+    DENIED,
+    Status(404, "The token's holder made no such request."),
+    Status(410, "The result is not kept any more."),
     NOT_ACCEPTABLE,
     UNAVAILABLE,
 ];
@@ -265,6 +304,23 @@ const fn store(id: &'static str, path: &'static str, summary: &'static str) -> O
             query: "",
             arguments: "-H 'Content-Type: application/dicom' --data-binary @image.dcm",
         },
+    }
+}
+
+const fn delete(id: &'static str, path: &'static str, summary: &'static str) -> Operation {
+    Operation {
+        id,
+        group: Group::Delete,
+        method: "DELETE",
+        path,
+        summary,
+        more: "With all versions, and what rejection notes hide. Its bytes are removed from disk soon after.",
+        query: &[&p::REASON, &p::CUSTODIAN],
+        takes: &[],
+        gives: &[],
+        statuses: DELETE,
+        access: Access::Token,
+        example: Example { query: "?reason=sent%20by%20mistake", arguments: "" },
     }
 }
 
@@ -510,6 +566,44 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     ),
     store("StoreInstances", "/dicom-web/studies", "Store instances of any studies"),
     store("StoreStudyInstances", "/dicom-web/studies/{study}", "Store instances of one study"),
+    Operation {
+        id: "RequestCommitment",
+        group: Group::Commitment,
+        method: "POST",
+        path: "/dicom-web/commitment-requests/{transaction}",
+        summary: "Ask whether instances are kept safely",
+        more: "Each instance is read again from disk and compared with what was stored. Results are kept for a week.",
+        query: &[&p::ACCEPT],
+        takes: &[JSON],
+        gives: &[JSON, XML],
+        statuses: COMMIT,
+        access: Access::Token,
+        example: Example {
+            query: "",
+            arguments: "-H 'Content-Type: application/dicom+json' --data-binary @request.json",
+        },
+    },
+    Operation {
+        id: "RetrieveCommitment",
+        group: Group::Commitment,
+        method: "GET",
+        path: "/dicom-web/commitment-requests/{transaction}",
+        summary: "The result of such a request",
+        more: "",
+        query: &[&p::ACCEPT],
+        takes: &[],
+        gives: &[JSON, XML],
+        statuses: COMMITTED,
+        access: Access::Token,
+        example: Example { query: "", arguments: "" },
+    },
+    delete("DeleteStudy", "/dicom-web/studies/{study}", "Delete a study"),
+    delete("DeleteSeries", "/dicom-web/studies/{study}/series/{series}", "Delete a series"),
+    delete(
+        "DeleteInstance",
+        "/dicom-web/studies/{study}/series/{series}/instances/{instance}",
+        "Delete an instance",
+    ),
     Operation {
         id: "RetrieveByUri",
         group: Group::Uri,

@@ -10,9 +10,10 @@ const fn path(name: &'static str, about: &'static str, kind: Kind, example: &'st
     Parameter { name, about, kind, required: true, example }
 }
 
-const PATH: [Parameter; 5] = [
+const PATH: [Parameter; 6] = [
     path("study", "Study Instance UID (0020,000D).", Kind::Uid, "1.2.3"),
     path("series", "Series Instance UID (0020,000E).", Kind::Uid, "1.2.3.4"),
+    path("transaction", "Transaction UID (0008,1195), made by who asks.", Kind::Uid, "1.2.3"),
     path("instance", "SOP Instance UID (0008,0018).", Kind::Uid, "1.2.3.4.5"),
     path(
         "frames",
@@ -41,6 +42,8 @@ pub(super) const ACCEPT: Parameter = query(
 );
 pub(super) const CUSTODIAN: Parameter =
     query("custodian", "Whose holding of the study, where several are in reach.", Kind::Text, "local");
+pub(super) const REASON: Parameter =
+    query("reason", "Why, for the record of it; 512 bytes are kept.", Kind::Text, "sent by mistake");
 pub(super) const VERSION: Parameter =
     query("version", "Which of several instances that came under one UID.", Kind::Number(1, u32::MAX), "1");
 

@@ -21,7 +21,7 @@ use crate::refusal::{Refusal, sentence};
 use self::request::Form;
 
 pub(crate) use described::Places;
-pub(crate) use upload::Upload;
+pub(crate) use upload::{Upload, UploadError};
 
 /// Takes the instances of the request's body in, each on its own, and answers with what became of them.
 pub(crate) async fn store(

@@ -61,7 +61,7 @@ impl Upload {
     /// The next bytes, in the pieces in which they arrive; `None` at the end.
     ///
     /// Only the time that is spent waiting for the peer counts, so a slow disk of ours cuts nobody. Safe to cancel.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, UploadError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, UploadError> {
         self.waits_for_leave = false;
         loop {
             let began = Instant::now();

@@ -31,7 +31,11 @@ impl Authenticate for Tokens {
             "Bearer store" => Ok(principal("store", Rights::STORE_ONLY, Reach::Everything)),
             "Bearer read" => {
                 let reach = Reach::Custodians(vec![local.clone()]);
-                Ok(principal("read", Rights { store: false, read: true, remove: false, administer: false }, reach))
+                Ok(principal(
+                    "read",
+                    Rights { store: false, read: true, remove: false, administer: false },
+                    reach,
+                ))
             }
             "Bearer foreign" => {
                 let reach = Reach::Custodians(vec!["elsewhere".parse().expect("a custodian")]);

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::insert::{Insertion, Known, modalities};
-use super::key::{self, Kind};
+use super::key;
 use crate::{Fresh, FreshAttributes, HeldPatient, IndexError, RowId, Stale, StaleId};
 
 /// What is stale, each with its first instance.
@@ -97,14 +97,6 @@ pub(super) fn refresh(conn: &Connection, known: &mut Known, all: &[Fresh]) -> Re
             Some(FreshAttributes::Study(new, two_patients)) => {
                 let Some(old) = Counted::of(conn, fresh.id.study)? else { continue };
                 key::remove(conn, fresh.id.study)?;
-                for modality in old.modalities.split('\\').filter(|modality| !modality.is_empty()) {
-                    conn.prepare_cached(key::REMOVE)?.execute(params![
-                        Kind::Modality as i64,
-                        modality,
-                        old.moment,
-                        fresh.id.study
-                    ])?;
-                }
                 Insertion::new(conn, known).rewrite_study(
                     fresh.id.study,
                     old.custodian,
@@ -138,8 +130,6 @@ pub(super) fn refresh(conn: &Connection, known: &mut Known, all: &[Fresh]) -> Re
 /// What writing a study's row anew must not lose.
 struct Counted {
     custodian: i64,
-    moment: i64,
-    modalities: String,
     series_count: i64,
     instance_count: i64,
 }
@@ -147,17 +137,9 @@ struct Counted {
 impl Counted {
     fn of(conn: &Connection, id: i64) -> Result<Option<Self>, IndexError> {
         let counted = conn
-            .prepare_cached(
-                "SELECT custodian, moment, modalities, series_count, instance_count FROM study WHERE id = ?1",
-            )?
+            .prepare_cached("SELECT custodian, series_count, instance_count FROM study WHERE id = ?1")?
             .query_row([id], |row| {
-                Ok(Self {
-                    custodian: row.get(0)?,
-                    moment: row.get(1)?,
-                    modalities: row.get(2)?,
-                    series_count: row.get(3)?,
-                    instance_count: row.get(4)?,
-                })
+                Ok(Self { custodian: row.get(0)?, series_count: row.get(1)?, instance_count: row.get(2)? })
             })
             .optional()?;
         Ok(counted)

@@ -50,15 +50,16 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use access::Scope;
+use model::SopInstanceUid;
 use tokio::sync::{mpsc, oneshot};
 
 use self::insert::Known;
 use self::readers::{Purpose, Readers};
 use self::writer::{Changing, Job, Writer};
 use crate::{
-    Commitment, Cursor, Fresh, Hidden, Hits, Index, IndexError, ImageRow, Inserted, InstanceDetail, InstanceRecord,
-    MetadataRow, NewCommitment, NewInstance, OpenedCommitment, PendingCommitment, Removable, Removal,
-    RemovalHead, RowId, Search, Stale, StaleId, Target, Totals, Unpurged,
+    Commitment, Cursor, Fresh, Hidden, Hits, ImageRow, Index, IndexError, Inserted, InstanceDetail,
+    InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment, PendingCommitment, Removable,
+    Removal, RemovalHead, RowId, Search, Stale, StaleId, Target, Totals, Unpurged,
 };
 
 pub use config::Config;
@@ -281,6 +282,15 @@ impl Index for SqliteIndex {
     async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError> {
         let (scope, target) = (scope.clone(), target.clone());
         self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::instance(conn, &scope, &target)).await
+    }
+
+    async fn by_uid(
+        &self,
+        scope: &Scope,
+        instance: &SopInstanceUid,
+    ) -> Result<Option<InstanceRecord>, IndexError> {
+        let (scope, instance) = (scope.clone(), *instance);
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::by_uid(conn, &scope, &instance)).await
     }
 
     async fn metadata(

@@ -1,6 +1,7 @@
 //! Reading by key: the instances of a target, their records, metadata and chunk sums.
 
 use access::Scope;
+use model::SopInstanceUid;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::insert::sequence;
@@ -8,7 +9,8 @@ use super::scope::Scoped;
 use super::search::parsed;
 use super::sql::Sql;
 use crate::{
-    Cursor, ImageRow, IndexError, InstanceDetail, InstanceRecord, Location, MetadataRow, RowId, Target, Totals,
+    Cursor, ImageRow, IndexError, InstanceDetail, InstanceRecord, Location, MetadataRow, RowId, Target,
+    Totals,
 };
 
 /// The columns of a record, read by [`record`]; then what else is wanted of `i` and `d`. More sums than those of 1,024
@@ -228,6 +230,20 @@ pub(super) fn by_sequence(conn: &Connection, given: u64) -> Result<Option<Instan
     let mut sql = Sql::new(RECORD);
     sql.push(" FROM instance i ").push(RECORD_FROM).push("WHERE i.sequence = ").bind(sequence(given)?);
     sql.first(conn, record)
+}
+
+/// The current version of an instance, wherever it is.
+pub(super) fn by_uid(
+    conn: &Connection,
+    scope: &Scope,
+    instance: &SopInstanceUid,
+) -> Result<Option<InstanceRecord>, IndexError> {
+    let scoped = Scoped::of(conn, scope)?;
+    let mut sql = Sql::new(RECORD);
+    sql.push(" FROM instance i ").push(RECORD_FROM).push("WHERE i.uid = ").text(instance.as_str());
+    sql.push(" AND +i.current = 1 AND ");
+    scoped.condition(&mut sql, "i.custodian");
+    sql.push(" ORDER BY i.id LIMIT 1").first(conn, record)
 }
 
 /// Every row. Of all custodians and versions: for verification alone.

@@ -170,6 +170,10 @@ pub struct Storage {
     /// Offset from UTC, as in `+0100`, of dates and times in data sets that do not say theirs. Only searches with a
     /// time zone of their own look at it.
     pub time_zone: String,
+    /// Seconds that the bytes of what was deleted stay on disk.
+    pub purge_after_seconds: u64,
+    /// The rejection notes (IHE RAD IOCM) that hide what they name: code values of their titles.
+    pub rejection_notes: Vec<String>,
 }
 
 impl Default for Storage {
@@ -178,6 +182,8 @@ impl Default for Storage {
         Self {
             private_sop_classes: known.iter().map(|(uid, _)| (*uid).to_owned()).collect(),
             time_zone: "+0000".to_owned(),
+            purge_after_seconds: 60,
+            rejection_notes: archive::REJECTION_TITLES.map(str::to_owned).to_vec(),
         }
     }
 }

@@ -184,6 +184,15 @@ impl Check<'_> {
         if model::value::offset(&config.storage.time_zone).is_none() {
             self.wrong("storage.time_zone", "is no offset from UTC as in +0100 or -0500");
         }
+        if config.storage.purge_after_seconds > 86_400 {
+            self.wrong("storage.purge_after_seconds", "deleted bytes stay for at most 86400 seconds, a day");
+        }
+        for (i, title) in config.storage.rejection_notes.iter().enumerate() {
+            if !archive::REJECTION_TITLES.contains(&title.as_str()) {
+                let known = archive::REJECTION_TITLES.join(", ");
+                self.wrong(format!("storage.rejection_notes[{i}]"), format!("is none of {known}"));
+            }
+        }
     }
 
     fn limits(&mut self, config: &Config) {
