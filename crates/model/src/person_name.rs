@@ -6,6 +6,7 @@
 mod sound;
 mod words;
 
+pub(crate) use sound::has_sound;
 pub use sound::sound;
 pub(crate) use words::is_of_word;
 pub use words::{latin, literal_part, words};

@@ -63,7 +63,7 @@ impl Asked<'_> {
     /// The numbers of the page and of what is counted beyond it.
     pub(super) fn find(&self, conn: &Connection) -> Result<Vec<Ids>, IndexError> {
         let wanted = self.search.offset.saturating_add(u64::from(self.search.limit) + u64::from(BEYOND));
-        if let Driver::Any(kind, values) = &self.plan.driver
+        if let Driver::Merged(kind, values) = &self.plan.driver
             && wanted <= MERGED
         {
             return self.merge(conn, *kind, values, wanted as usize);

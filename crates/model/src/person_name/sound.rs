@@ -32,6 +32,19 @@ pub fn sound(latin: &str) -> String {
     key.finish()
 }
 
+/// Whether a word has this key: tells most that do not by their first letters.
+pub(crate) fn has_sound(latin: &str, key: &str) -> bool {
+    let letters = latin.as_bytes();
+    if letters.is_empty() {
+        return key.is_empty();
+    }
+    let (classes, _) = read(letters, true);
+    match (classes.as_bytes().first(), key.as_bytes().first()) {
+        (Some(found), Some(wanted)) if found != wanted => false,
+        _ => sound(latin) == key,
+    }
+}
+
 /// Letters, and the classes that they stand for.
 type Spelling = (&'static [u8], &'static str);
 
@@ -182,6 +195,7 @@ mod tests {
         ] {
             let keys: Vec<String> = alike.iter().map(|word| sound(word)).collect();
             assert!(keys.windows(2).all(|pair| pair[0] == pair[1]), "{alike:?} {keys:?}");
+            assert!(alike.iter().all(|word| has_sound(word, &keys[0])), "{alike:?}");
             assert!(!keys[0].is_empty());
         }
     }
@@ -198,6 +212,7 @@ mod tests {
             ("john", "jim"),
         ] {
             assert_ne!(sound(one), sound(other), "{one} {other}");
+            assert!(!has_sound(one, &sound(other)), "{one} {other}");
         }
     }
 

@@ -49,6 +49,7 @@ fn name(driver: &Driver) -> &'static str {
         Driver::Held(_) => "held",
         Driver::Key(..) => "key",
         Driver::Any(..) => "any",
+        Driver::Merged(..) => "merged",
         Driver::Keys { .. } => "keys",
         Driver::Studies(_) => "studies",
     }
@@ -115,7 +116,7 @@ async fn searches_walk_along_indexes() {
         (Level::Study, vec![(PatientName, VR::PN, "*ame17*")], "any", SORTED),
         (Level::Study, vec![(PatientName, VR::PN, "*e1*")], "any", SORTED),
         (Level::Study, vec![(PatientName, VR::PN, "*xyz*")], "any", SORTED),
-        (Level::Study, vec![(StudyDescription, VR::LO, "*tion 1?")], "any", SORTED),
+        (Level::Study, vec![(StudyDescription, VR::LO, "*tion 1?")], "merged", SORTED),
         // Of two keys, the one with fewer studies.
         (Level::Study, vec![(ModalitiesInStudy, VR::CS, "MR"), (PatientId, VR::LO, "P16")], "key", IN_ORDER),
         (Level::Study, vec![(StudyDate, VR::DA, "20200101-"), (PatientId, VR::LO, "P16")], "key", IN_ORDER),
@@ -152,9 +153,10 @@ async fn further_kinds_of_matching_walk_along_keys() {
     for (filters, driver) in [
         (vec![(PatientName, Rule::Fuzzy("name17".into()))], "any"),
         (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "any"),
-        (vec![(ReferringPhysicianName, Rule::Fuzzy("referer".into()))], "any"),
+        (vec![(PatientName, Rule::Fuzzy("first".into()))], "merged"),
+        (vec![(ReferringPhysicianName, Rule::Fuzzy("referrer".into()))], "merged"),
         (vec![(PatientId, Rule::AnyOf(vec![exact("P1"), exact("P2")]))], "any"),
-        (vec![(ModalitiesInStudy, Rule::AnyOf(vec![exact("CT"), exact("MR")]))], "any"),
+        (vec![(ModalitiesInStudy, Rule::AnyOf(vec![exact("CT"), exact("MR")]))], "merged"),
         (vec![(ModalitiesInStudy, Rule::AnyOf(vec![exact("CT"), Rule::Empty]))], "any"),
         (vec![(AccessionNumber, Rule::Empty)], "key"),
         (vec![(PatientName, Rule::Empty)], "key"),
@@ -165,7 +167,7 @@ async fn further_kinds_of_matching_walk_along_keys() {
             let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
             let asked = asked(&plan, &scoped, &search, &moments);
             let mut all = vec![asked.ids().explain(&conn).unwrap()];
-            if let Driver::Any(kind, values) = &plan.driver {
+            if let Driver::Merged(kind, values) = &plan.driver {
                 all.clear();
                 for value in values {
                     let one = Plan { driver: Driver::Key(*kind, value.clone()), answers: plan.answers };
