@@ -24,7 +24,15 @@ fn study(n: usize, change: impl FnOnce(&mut NewInstance)) -> NewInstance {
 /// QIDO-033: by its words, in any order, script and spelling; a word is forgotten with its last study.
 pub async fn names_are_found_by_their_words(engine: &mut dyn Engine) {
     let index = engine.open();
-    let names = ["SMITH^JOHN", "Schmidt^Jon", "Müller^Jörg", "Иванов^Иван", "=山田^太郎=やまだ^たろう", "", "O'Brien^Ann"];
+    let names = [
+        "SMITH^JOHN",
+        "Schmidt^Jon",
+        "Müller^Jörg",
+        "Иванов^Иван",
+        "=山田^太郎=やまだ^たろう",
+        "",
+        "O'Brien^Ann",
+    ];
     let rows = (1..).zip(names).map(|(n, name)| {
         study(n, |new| {
             new.study.patient_name_folded = fold(name);
@@ -51,14 +59,17 @@ pub async fn names_are_found_by_their_words(engine: &mut dyn Engine) {
         ("*", "1234567"),
     ] {
         for attribute in [PatientName, ReferringPhysicianName] {
-            let wanted = Search { filters: vec![(attribute, Rule::Fuzzy(key.into()))], ..search(Level::Study) };
+            let wanted =
+                Search { filters: vec![(attribute, Rule::Fuzzy(key.into()))], ..search(Level::Study) };
             assert_eq!(found(&*index, &wanted).await, expected, "{attribute:?} {key}");
             let deep = Search { level: Level::Instance, ..wanted };
             assert_eq!(found(&*index, &deep).await, expected, "{attribute:?} {key}");
         }
     }
     // Parts of names, whatever stands before them.
-    for (pattern, expected) in [("*mith*", "1"), ("*mi*", "12"), ("*JO*", "123"), ("*^Иван", "4"), ("*brie*", "7"), ("*xyz*", "")] {
+    for (pattern, expected) in
+        [("*mith*", "1"), ("*mi*", "12"), ("*JO*", "123"), ("*^Иван", "4"), ("*brie*", "7"), ("*xyz*", "")]
+    {
         let wanted = Search { filters: vec![filter(PatientName, pattern)], ..search(Level::Study) };
         assert_eq!(found(&*index, &wanted).await, expected, "{pattern}");
     }

@@ -63,7 +63,9 @@ async fn an_older_file_is_filled() {
         zone,
         ..Search::of(Level::Study)
     };
-    for (zone, time, hits) in [(None, "120000.000000", 1), (Some(0), "173000.000000", 1), (Some(0), "120000.000000", 0)] {
+    for (zone, time, hits) in
+        [(None, "120000.000000", 1), (Some(0), "173000.000000", 1), (Some(0), "120000.000000", 0)]
+    {
         let found = index.search(&scope(&["*"]), &search(zone, time)).await.unwrap();
         assert_eq!(found.hits.len(), hits, "{zone:?} {time}");
     }
