@@ -312,6 +312,15 @@ def test_the_same_again(shared_server):
     data.PatientID = "OTHER"
     result = post(shared_server, [model(data, {"PixelData": "p"})], parts)
     assert (result.status, result.stored) == (202, {data.SOPInstanceUID: 0xB000}), result.answer
+    assert "04000561" not in json.dumps(result.module)
+
+
+def test_nothing_is_coerced(shared_server):
+    """STOW-025: what is stored is what came, odd as it may be, so there is no Original Attributes Sequence."""
+    data = fresh(PatientID="  spaces  inside ", StudyDate="", SeriesNumber=None, InstanceNumber="007")
+    assert post(shared_server, [model(data)]).status == 200
+    _, back = fetch(shared_server, data)
+    assert "OriginalAttributesSequence" not in back and back == data, back
 
 
 def test_large_bulk_data_streams(shared_server):

@@ -95,8 +95,9 @@ impl Reader {
     /// [`ReadError`]; data sets that were whole before it can still be had.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), ReadError> {
         let walk = &mut self.walk;
-        self.tokens.push(bytes, &mut |token| walk.take(token))?;
-        if walk.misshapen { Err(ReadError::Shape) } else { Ok(()) }
+        let read = self.tokens.push(bytes, &mut |token| walk.take(token));
+        // What came first counts, however the text is cut.
+        if walk.misshapen { Err(ReadError::Shape) } else { Ok(read?) }
     }
 
     /// Says that nothing more comes.
@@ -105,8 +106,8 @@ impl Reader {
     /// [`ReadError`] when the text is not whole.
     pub fn finish(&mut self) -> Result<(), ReadError> {
         let walk = &mut self.walk;
-        self.tokens.finish(&mut |token| walk.take(token))?;
-        if walk.misshapen { Err(ReadError::Shape) } else { Ok(()) }
+        let read = self.tokens.finish(&mut |token| walk.take(token));
+        if walk.misshapen { Err(ReadError::Shape) } else { Ok(read?) }
     }
 
     /// Bytes of memory that the data set takes that is being read.
