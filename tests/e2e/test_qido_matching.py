@@ -1,5 +1,7 @@
 """QIDO-RS beyond literal matching: fuzzy names, empty and several values, time zones, sequences, private attributes, every attribute."""
 
+import time
+
 import pytest
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
@@ -265,6 +267,31 @@ def test_page_through_250_studies(tmp_path):
             dates = [o["00080020"]["Value"][0] for o in whole]
             assert len(uids) == len(set(uids)) == 250, query
             assert dates == sorted(dates, reverse=True)
+
+
+def test_what_cannot_be_retrieved_has_no_url(tmp_path):
+    """QIDO-042: bytes that failed their check are not there until they come again."""
+    whole = synth.with_pixels(synth.instance(1), rows=256, columns=256)
+    with Server(tmp_path / "data") as server:
+        stow.post(server, [synth.file(whole)])
+    (file,) = (tmp_path / "data/studies").rglob("*.dcm")
+    content = bytearray(file.read_bytes())
+    content[-5_000] ^= 1
+    file.write_bytes(content)
+    with Server(tmp_path / "data") as server:
+        (found,) = server.json("instances")
+        assert found["00080056"]["Value"] == ["ONLINE"]
+        url = found["00081190"]["Value"][0].removeprefix(server.origin)
+        assert server.get(url).status == 500
+        until = time.monotonic() + 20
+        while file.exists():
+            assert time.monotonic() < until, "it stays in service"
+            time.sleep(0.05)
+        (found,) = server.json("instances?includefield=all")
+        assert found["00080056"]["Value"] == ["UNAVAILABLE"] and "00081190" not in found
+        stow.post(server, [synth.file(whole)])
+        (found,) = server.json("instances")
+        assert found["00080056"]["Value"] == ["ONLINE"] and server.get(url).status == 200
 
 
 def test_dicomweb_client_matches(server):

@@ -109,7 +109,7 @@ fn mixed(n: usize) -> usize {
 
 fn family(person: usize) -> String {
     let dice = mixed(person);
-    if dice % 3 == 0 {
+    if dice.is_multiple_of(3) {
         // The first of them far more frequent than the last.
         let at = (dice / 3 % 1_000) * (dice / 3_000 % 1_000) / 25_000;
         return FAMILIES[at.min(39)].to_owned();

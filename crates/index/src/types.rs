@@ -477,6 +477,8 @@ pub struct InstanceHit {
     pub transfer_syntax: String,
     /// With [`Search::with_metadata`], as given in [`NewInstance::metadata`].
     pub metadata: Option<Vec<u8>>,
+    /// Whether its bytes failed a check and are not served.
+    pub damaged: bool,
 }
 
 /// Counts for metrics and the status page.

@@ -10,6 +10,10 @@ use super::{Include, Query, SearchResult};
 use crate::columns::is_instance_column;
 use crate::{ReadError, work};
 
+/// Instance Availability.
+const AVAILABILITY: u32 = 0x0008_0056;
+/// Retrieve URL.
+const RETRIEVE_URL: u32 = 0x0008_1190;
 /// Attributes that every study result has, empty where unknown (PS3.18 Table 10.6.3-3): (tag, VR).
 const STUDY_ALWAYS: &[(u32, &str)] = &[
     (0x0008_0020, "DA"),
@@ -121,15 +125,20 @@ impl Selection {
                 for (tag, raw) in object::pairs(&metadata) {
                     // A bulk value is no search result; everything else of the instance may be one.
                     let due = self.all || self.fields.contains(&tag) || private.contains(&tag);
-                    if due && !is_bulk(raw) {
+                    // Where and whether it is available is ours to say.
+                    let ours = matches!(tag, AVAILABILITY | RETRIEVE_URL);
+                    if due && !ours && !is_bulk(raw) {
                         self.put(tag, raw, &mut out);
                     }
                 }
             }
         }
-        out.put(0x0008_0056, texts("CS", ["ONLINE"]));
-        // 0x01 marks where the service's root goes. The path is of UIDs: nothing in it to escape.
-        out.put(0x0008_1190, format!("{{\"vr\":\"UR\",\"Value\":[\"\u{1}{url}\"]}}").into_bytes());
+        let damaged = hit.instance.as_ref().is_some_and(|instance| instance.damaged);
+        out.put(AVAILABILITY, texts("CS", [if damaged { "UNAVAILABLE" } else { "ONLINE" }]));
+        if !damaged {
+            // 0x01 marks where the service's root goes. The path is of UIDs: nothing in it to escape.
+            out.put(RETRIEVE_URL, format!("{{\"vr\":\"UR\",\"Value\":[\"\u{1}{url}\"]}}").into_bytes());
+        }
         Ok(SearchResult { json: out.finish() })
     }
 

@@ -395,12 +395,12 @@ impl Reading<'_> {
 
     fn instance(&self, id: i64) -> Result<InstanceHit, IndexError> {
         let query = if self.search.with_metadata {
-            "SELECT i.uid, d.attributes, t.text, d.metadata FROM instance i
-             CROSS JOIN document d ON d.instance = i.id CROSS JOIN term t ON t.id = i.transfer_syntax
+            "SELECT i.uid, d.attributes, t.text, d.metadata, EXISTS (SELECT 1 FROM damaged x WHERE x.instance = i.id)
+             FROM instance i CROSS JOIN document d ON d.instance = i.id CROSS JOIN term t ON t.id = i.transfer_syntax
              WHERE i.id = ?1"
         } else {
-            "SELECT i.uid, d.attributes, t.text, NULL FROM instance i
-             CROSS JOIN document d ON d.instance = i.id CROSS JOIN term t ON t.id = i.transfer_syntax
+            "SELECT i.uid, d.attributes, t.text, NULL, EXISTS (SELECT 1 FROM damaged x WHERE x.instance = i.id)
+             FROM instance i CROSS JOIN document d ON d.instance = i.id CROSS JOIN term t ON t.id = i.transfer_syntax
              WHERE i.id = ?1"
         };
         let read = self.conn.prepare_cached(query)?.query_row([id], |row| {
@@ -409,6 +409,7 @@ impl Reading<'_> {
                 attributes: row.get(1)?,
                 transfer_syntax: row.get(2)?,
                 metadata: row.get(3)?,
+                damaged: row.get(4)?,
             })
         })?;
         Ok(read)

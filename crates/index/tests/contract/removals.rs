@@ -319,6 +319,9 @@ pub async fn damaged_rows_heal(engine: &mut dyn Engine) {
     let record = index.instance(&everything(), &what).await.unwrap().unwrap().record;
     assert_eq!(record.damaged.as_deref(), Some("chunk 3"));
     assert_eq!(index.hidden().await.unwrap().damaged, 1);
+    // QIDO-042: a search tells it.
+    let found = index.search(&everything(), &index::Search::of(index::Level::Instance)).await.unwrap();
+    assert!(found.hits[0].instance.as_ref().unwrap().damaged);
     // Other bytes do not heal it.
     insert(&*index, vec![new("1.1", "1.1.1", "1.1.1.1").bytes(1)]).await;
     let again = new("1.1", "1.1.1", "1.1.1.1").with(|new| new.digest = given.digest);
