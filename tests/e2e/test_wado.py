@@ -1,19 +1,34 @@
 """WADO-RS: media types and their negotiation, parts, ranges, conditional requests, frames, metadata, errors."""
 
+import io
 import json
 import socket
 
+import jpeg_ls
+import numpy as np
 import pytest
+from PIL import Image
 
 from support import jsonmodel, part10, stow, synth
 from support.server import MIB, PeakWatch, Server
 
 DICOM, OCTETS, JSON = "application/dicom", "application/octet-stream", "application/dicom+json"
 JPEG_LS, JPEG, EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.50", part10.EXPLICIT_LE, part10.IMPLICIT_LE
+LOSSLESS, PART_2, HTJ2K = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.201"
 
 
 def related(kind: str, syntax: str = "") -> str:
     return f'multipart/related; type="{kind}"' + (f"; transfer-syntax={syntax}" if syntax else "")
+
+
+def as_jpeg_ls(frame) -> bytes:
+    return bytes(jpeg_ls.encode_array(frame))
+
+
+def as_jpeg(frame) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(frame).save(out, "JPEG", quality=90)
+    return out.getvalue()
 
 
 class Held:
@@ -25,18 +40,20 @@ class Held:
         self.frames = synth.with_pixels(synth.instance(1, 2, 3), rows=5, columns=7, frames=4, bits=8)
         self.bits = synth.with_pixels(synth.instance(1, 2, 4), rows=5, columns=5, frames=3, bits=1)
         self.text = synth.instance(1, 3, 5, "1.2.840.10008.5.1.4.1.1.88.11", Modality="SR")
-        self.streams = [b"\xff\xd8" + bytes([n + 1]) * (39 + n) + b"\xff\xd9" for n in range(3)]
-        self.lossless = self.encapsulated(synth.instance(2, 1, 6), 1)
-        self.lossy = self.encapsulated(synth.instance(3, 1, 7), 2)
+        self.streams = {}
+        self.lossless = self.encapsulated(synth.instance(2, 1, 6), 1, as_jpeg_ls)
+        self.lossy = self.encapsulated(synth.instance(3, 1, 7), 2, as_jpeg)
         self.files = {
             "explicit": synth.file(self.explicit), "implicit": synth.file(self.implicit, IMPLICIT), "frames": synth.file(self.frames),
             "bits": synth.file(self.bits), "text": synth.file(self.text), "lossless": synth.file(self.lossless, JPEG_LS),
             "lossy": synth.file(self.lossy, JPEG),
         }
 
-    def encapsulated(self, data, fragments):
+    def encapsulated(self, data, fragments, encode):
         synth.with_pixels(data, frames=3, bits=8)
-        data.PixelData = synth.encapsulated(self.streams, fragments, True)
+        frames = np.frombuffer(data.PixelData, np.uint8).reshape(3, 32, 32)
+        self.streams[encode] = [encode(frame) for frame in frames]
+        data.PixelData = synth.encapsulated(self.streams[encode], fragments, True)
         data["PixelData"].is_undefined_length = True
         return data
 
@@ -80,7 +97,8 @@ NEGOTIATION = [
     ("instance", related(DICOM, f'"{EXPLICIT}"'), 200, DICOM, EXPLICIT),
     ("instance", related(DICOM, IMPLICIT), 406, None, None),  # WADO-022
     ("instance", related(DICOM, part10.EXPLICIT_BE), 406, None, None),
-    ("instance", related(DICOM, JPEG_LS), 406, None, None),
+    ("instance", related(DICOM, HTJ2K), 406, None, None),
+    ("instance", related(DICOM, JPEG_LS), 200, DICOM, JPEG_LS),
     ("instance", DICOM, 200, DICOM, EXPLICIT),
     ("instance", "multipart/related", 200, DICOM, EXPLICIT),
     ("instance", "multipart/*", 200, DICOM, EXPLICIT),
@@ -88,7 +106,7 @@ NEGOTIATION = [
     ("instance", "application/x-foo, */*;q=0.1", 200, DICOM, EXPLICIT),
     ("instance", "garbage///, " + related(DICOM), 200, DICOM, EXPLICIT),
     ("instance", related(DICOM) + ";q=0", 406, None, None),
-    ("instance", f"{related(DICOM, JPEG_LS)}, {related(DICOM, EXPLICIT)};q=0.5", 200, DICOM, EXPLICIT),  # WADO-015
+    ("instance", f"{related(DICOM, HTJ2K)}, {related(DICOM, EXPLICIT)};q=0.5", 200, DICOM, EXPLICIT),  # WADO-015
     ("instance", "application/dicom, image/jpeg", 400, None, None),  # WADO-013
     ("instance", "image/png", 406, None, None),
     ("instance", JSON, 406, None, None),
@@ -97,12 +115,14 @@ NEGOTIATION = [
     ("implicit", DICOM, 200, DICOM, EXPLICIT),
     ("implicit", f"{DICOM}; transfer-syntax=*", 200, DICOM, IMPLICIT),
     ("text", related(DICOM), 200, DICOM, EXPLICIT),
-    ("lossless", related(DICOM), 406, None, None),
-    ("lossless", "*/*", 406, None, None),
+    ("lossless", related(DICOM), 200, DICOM, EXPLICIT),
+    ("lossless", "*/*", 200, DICOM, EXPLICIT),
+    ("lossless", related(DICOM, LOSSLESS), 200, DICOM, LOSSLESS),
     ("lossless", related(DICOM, "*"), 200, DICOM, JPEG_LS),
     ("lossless", related(DICOM, JPEG_LS), 200, DICOM, JPEG_LS),
     ("lossy", related(DICOM), 200, DICOM, JPEG),
     ("lossy", related(DICOM, JPEG), 200, DICOM, JPEG),
+    ("lossy", related(DICOM, EXPLICIT), 200, DICOM, EXPLICIT),
     ("study", "*/*", 200, DICOM, EXPLICIT),
     ("study", DICOM, 406, None, None),  # WADO-009
     ("series", f"{DICOM}; transfer-syntax=*", 406, None, None),
@@ -118,7 +138,8 @@ NEGOTIATION = [
     ("frame", related(OCTETS), 200, OCTETS, EXPLICIT),
     ("frame", related(OCTETS, "*"), 200, OCTETS, EXPLICIT),
     ("frame", OCTETS, 200, OCTETS, EXPLICIT),
-    ("frame", related("image/jpeg"), 406, None, None),
+    ("frame", related("image/jpeg"), 200, "image/jpeg", LOSSLESS),
+    ("frame", related("image/jphc"), 406, None, None),
     ("frames", OCTETS, 406, None, None),
     ("frames", related(OCTETS), 200, OCTETS, EXPLICIT),
     ("lossless frame", related("image/jls"), 200, "image/jls", JPEG_LS),
@@ -127,9 +148,12 @@ NEGOTIATION = [
     ("lossless frame", related("image/jls", JPEG_LS), 200, "image/jls", JPEG_LS),
     ("lossless frame", related("image/jls", "1.2.840.10008.1.2.4.81"), 406, None, None),
     ("lossless frame", "image/jls", 200, "image/jls", JPEG_LS),
-    ("lossless frame", related("image/jpeg"), 406, None, None),
+    ("lossless frame", related("image/jpeg"), 200, "image/jpeg", LOSSLESS),
+    ("lossless frame", "*/*", 200, OCTETS, EXPLICIT),
+    ("lossy frame", "*/*", 200, OCTETS, EXPLICIT),
+    ("lossy frame", OCTETS, 200, OCTETS, EXPLICIT),
     ("lossy frame", related("image/jpeg", JPEG), 200, "image/jpeg", JPEG),
-    ("lossy frame", related("image/jpeg"), 406, None, None),  # WADO-025: without transfer-syntax it means .4.70
+    ("lossy frame", related("image/jpeg"), 200, "image/jpeg", LOSSLESS),  # WADO-025: without transfer-syntax it means .4.70
     ("pixels", "*/*", 200, OCTETS, EXPLICIT),
     ("pixels", related(OCTETS), 200, OCTETS, EXPLICIT),
     ("pixels", OCTETS, 200, OCTETS, EXPLICIT),
@@ -188,8 +212,8 @@ def test_every_level_gives_its_instances(server):
 def test_a_study_with_what_cannot_be_given(tmp_path):
     """Table 10.4.3-1: 206 and a Warning when some instances are left out; 406 when all are."""
     with Server(tmp_path / "data") as server:
-        plain, pressed = synth.with_pixels(synth.instance(9, 1, 1)), HELD.encapsulated(synth.instance(9, 1, 2), 1)
-        stow.post(server, [synth.file(plain), synth.file(pressed, JPEG_LS)])
+        plain, pressed = synth.with_pixels(synth.instance(9, 1, 1)), HELD.encapsulated(synth.instance(9, 1, 2), 1, as_jpeg_ls)
+        stow.post(server, [synth.file(plain), synth.file(pressed, PART_2)])
         some = server.get(f"studies/{synth.uid(9)}", related(DICOM))
         assert some.status == 206 and len(some.parts()) == 1, some
         assert some.headers["Warning"].startswith("299 "), some.headers
@@ -236,9 +260,9 @@ def test_frames_of_one_bit(server):
 
 def test_compressed_frames_are_codestreams(server):
     """WADO-027, WADO-028: no item heads; the fragments of a frame are joined."""
-    for name, kind, syntax in (("lossless", "image/jls", JPEG_LS), ("lossy", "image/jpeg", JPEG)):
+    for name, kind, syntax, encode in (("lossless", "image/jls", JPEG_LS, as_jpeg_ls), ("lossy", "image/jpeg", JPEG, as_jpeg)):
         parts = server.get(HELD.url(name, "/frames/1,2,3"), related(kind, syntax)).parts()
-        assert [p.body.rstrip(b"\0") for p in parts] == HELD.streams
+        assert [p.body.rstrip(b"\0") for p in parts] == HELD.streams[encode]
     assert server.get(HELD.url("text", "/frames/1"), related(OCTETS)).status == 404
 
 

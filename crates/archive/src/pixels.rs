@@ -72,7 +72,9 @@ fn bare(plan: &Plan, stored: Bytes) -> Result<Bytes, ReadError> {
 }
 
 /// All bytes of a stream; one piece is not copied.
-pub(crate) async fn whole(mut pieces: BoxStream<'static, Result<Bytes, ReadError>>) -> Result<Bytes, ReadError> {
+pub(crate) async fn whole(
+    mut pieces: BoxStream<'static, Result<Bytes, ReadError>>,
+) -> Result<Bytes, ReadError> {
     let first = pieces.try_next().await?.unwrap_or_default();
     let Some(second) = pieces.try_next().await? else { return Ok(first) };
     let mut all = Vec::from(first);

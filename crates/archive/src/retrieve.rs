@@ -283,7 +283,7 @@ impl Archive {
         Ok(item)
     }
 
-    async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
+    pub(crate) async fn detail(&self, who: &Principal, target: &Target) -> Result<InstanceDetail, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
         match self.shared.index.instance(&scope, target).await? {
             Some(found) => Ok(found),

@@ -5,7 +5,7 @@ use dicomweb::media::{
     Accept, MediaType, MissingAccept, Resource, bulk_offers, frame_offers, instance_offers, model_offers,
 };
 use dicomweb::multipart::{Boundary, Event, Limits, Parser};
-use dicomweb::query::{Level, RetrieveRequest, SearchRequest};
+use dicomweb::query::{Level, RenderedRequest, RetrieveRequest, SearchRequest};
 use dicomweb::range::{Wanted, wanted};
 use dicomweb::url::Path;
 use fuzz::{Target, behaviour, magnitude};
@@ -111,6 +111,8 @@ fn path_and_query() {
         "/studies/1.2/series/1.3/instances/1.4/bulkdata/54000100/0/54001010?accept=*",
         "/instances?00100020=%C3%84&00400275.00400009=x&fuzzymatching=true",
         "/studies?StudyInstanceUID=1.2,1.3%5C1.4&StudyTime=10-1130.5",
+        "/studies/1.2/series/1.3/instances/1.4/frames/2/rendered?viewport=64,64,,,-8,8&window=40,400,linear&quality=80",
+        "/studies/1.2/thumbnail?viewport=64,64",
         "/studies/1.2/metadata?includefield=00081030,PatientID&00091010=CREATOR&00091001=x",
     ];
     #[rustfmt::skip]
@@ -135,10 +137,12 @@ fn path_and_query() {
             assert!(!parsed.allow().is_empty());
         }
         let retrieve = RetrieveRequest::parse(query).is_ok();
+        let rendered = RenderedRequest::parse(query).is_ok();
+        let small = RenderedRequest::parse_thumbnail(query).is_ok();
         let search = SearchRequest::parse(Level::Series, None, None, query);
         let shape = search.as_ref().map(|request| (magnitude(request.matches.len()), request.warnings.len()));
         let parsed = parsed.as_ref().map(std::mem::discriminant).map_err(std::mem::discriminant);
-        behaviour((parsed, retrieve, shape.map_err(std::mem::discriminant)))
+        behaviour((parsed, retrieve, rendered, small, shape.map_err(std::mem::discriminant)))
     });
 }
 
@@ -179,9 +183,9 @@ fn accept_and_range() {
         let (header, parameter) = text.split_at(text.floor_char_boundary(random.below(text.len() + 1)));
         let syntax = &ALL[random.below(ALL.len())];
         let offers = [
-            instance_offers(syntax, true),
-            instance_offers(EXPLICIT_LE, false),
-            frame_offers(syntax, 2),
+            instance_offers(syntax, &[EXPLICIT_LE], true),
+            instance_offers(EXPLICIT_LE, &[], false),
+            frame_offers(syntax, &[EXPLICIT_LE], 2),
             bulk_offers().to_vec(),
             model_offers().to_vec(),
         ];

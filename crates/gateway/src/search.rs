@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::response::Response;
 use dicomweb::media::{Accept, Offer, Resource, model_offers};
 use dicomweb::query::{self, Level, SearchRequest, Warning};
-use http::header::{CONTENT_TYPE, WARNING};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, WARNING};
 use model::matching::Options;
 use model::{SeriesUid, StudyUid};
 

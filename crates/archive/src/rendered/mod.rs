@@ -7,7 +7,7 @@ mod cache;
 mod facts;
 mod kind;
 
-use access::{Action, Principal};
+use access::Principal;
 use bytes::Bytes;
 use dicomweb::json::{BulkTable, complete};
 use imaging::frames::PixelLayout;
@@ -63,11 +63,9 @@ impl Archive {
     /// What is needed to render an instance.
     ///
     /// # Errors
-    /// [`ReadError::NotFound`] for an unknown one; [`ReadError::TooLarge`] when its attributes are too many to be read.
+    /// [`ReadError::NotFound`] for an unknown one, [`ReadError::Gone`] for a deleted one; [`ReadError::TooLarge`] when its attributes are too many to be read.
     pub async fn showable(&self, who: &Principal, target: &Target) -> Result<Showable, ReadError> {
-        let scope = who.scope_for(Action::Retrieve)?;
-        let found = self.shared.index.instance(&scope, target).await?;
-        let detail = found.ok_or(ReadError::NotFound("instance"))?;
+        let detail = self.detail(who, target).await?;
         let row = self.shared.index.image(detail.record.row).await?.ok_or(ReadError::NotFound("instance"))?;
         let stored = work::unpack(&row.metadata)?;
         if stored.len() > LARGEST_JSON {

@@ -68,7 +68,7 @@ pub(crate) async fn by_uri(
             match archive.showable(&call.who, &of).await {
                 Ok(state) if state.kind == Kind::State => Some(state),
                 Ok(_) => return Err(Refusal::bad_request("presentationUID names no presentation state.")),
-                Err(error) if error.kind() == ReadErrorKind::NotFound => {
+                Err(error) if matches!(error.kind(), ReadErrorKind::NotFound | ReadErrorKind::Gone) => {
                     return Err(Refusal::bad_request("There is no such presentation state here."));
                 }
                 Err(error) => return Err(error.into()),

@@ -146,7 +146,7 @@ pub(super) async fn state(
                 missing += 1;
                 continue;
             }
-            Err(error) if error.kind() == ReadErrorKind::NotFound => {
+            Err(error) if matches!(error.kind(), ReadErrorKind::NotFound | ReadErrorKind::Gone) => {
                 missing += 1;
                 continue;
             }

@@ -242,6 +242,7 @@ fn unless_hopeless<T>(result: Result<T, ReadError>) -> Result<Option<T>, ReadErr
         Ok(found) => Ok(Some(found)),
         Err(error) => match error.kind() {
             ReadErrorKind::NotFound
+            | ReadErrorKind::Gone
             | ReadErrorKind::Unprocessable
             | ReadErrorKind::Unsupported
             | ReadErrorKind::TooLarge

@@ -2,13 +2,13 @@
 
 use std::io::Read;
 
-use codec::jpeg::Process;
+use codec::jpeg::{Marks, Process};
 use codec::{CodecError, Format, Limits, jpeg, jpeg2000, jpegls, jpegxl, rle};
 use flate2::read::DeflateDecoder;
 use model::transfer_syntax::{Pixels, Syntax};
 
 use super::samples::{SampleColour, Samples};
-use super::{PixelError, PixelFormat, native};
+use super::{Photometric, PixelError, PixelFormat, native};
 
 /// What the frames of a transfer syntax are coded in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,13 +45,24 @@ impl Family {
             "5" => Self::Rle,
             "4.57" | "4.70" => Self::JpegLossless,
             // With arithmetic or hierarchical coding, all retired.
-            "4.52" | "4.54" | "4.56" | "4.58" | "4.59" | "4.60" | "4.61" | "4.62" | "4.63" | "4.64" | "4.65"
-            | "4.66" => Self::Unread,
+            "4.52" | "4.54" | "4.56" | "4.58" | "4.59" | "4.60" | "4.61" | "4.62" | "4.63" | "4.64"
+            | "4.65" | "4.66" => Self::Unread,
             "4.80" | "4.81" => Self::JpegLs,
             "4.90" | "4.91" | "4.201" | "4.202" | "4.203" => Self::Jpeg2000,
             "4.110" | "4.111" | "4.112" => Self::JpegXl,
             _ if syntax.media_type == "image/jpeg" => Self::JpegDct,
             _ => Self::Unread,
+        }
+    }
+
+    /// Whether frames of this format may be coded so: reals are always bare, and single bits mostly.
+    pub(crate) fn holds(self, format: &PixelFormat) -> bool {
+        match self {
+            Self::Native | Self::Deflated => true,
+            Self::Rle | Self::Jpeg2000 => !format.float,
+            Self::JpegDct | Self::JpegLossless | Self::JpegLs | Self::JpegXl | Self::Unread => {
+                !format.float && format.bits_allocated > 1
+            }
         }
     }
 
@@ -73,13 +84,21 @@ pub(crate) fn read(
     let family = Family::of(syntax);
     if !matches!(family, Family::Native | Family::Deflated) {
         format.admitted(limits)?;
-        if format.bits_allocated == 1 || format.float {
-            return Err(PixelError::Unsupported(format!("{} of bits or reals", syntax.name)));
+        if !family.holds(format) {
+            return Err(PixelError::Unsupported(format!("{} of single bits or reals", syntax.name)));
         }
     }
     match family {
         Family::Native => native::read(format, frame, limits),
         Family::Deflated => native::read(format, &inflated(format, frame, limits)?, limits),
+        // Bits are coded as the bytes that they are packed into.
+        Family::Rle if format.bits_allocated == 1 => {
+            let bytes =
+                format.frame_bits().map(|bits| bits.div_ceil(8)).and_then(|bytes| u32::try_from(bytes).ok());
+            let width = bytes.ok_or(PixelError::TooLarge { limit: limits.decoded })?;
+            let row = Format { width, height: 1, components: 1, bits: 8, signed: false };
+            native::read(format, &rle::decode(frame, &row, limits)?.samples, limits)
+        }
         Family::Rle => {
             let raster = rle::decode(frame, &shape(format), limits)?;
             Samples::of_raster(raster, format)
@@ -122,8 +141,17 @@ fn jpeg_samples(format: &PixelFormat, frame: &[u8], limits: &Limits) -> Result<S
     match head.process {
         // Nothing transforms colour on the way into a lossless codestream, whatever its marks say.
         Process::Lossless { .. } => Ok(samples.labelled(SampleColour::AsLabelled)),
+        _ if format.photometric == Photometric::Rgb && is_unmarked(&head.marks) => {
+            Ok(samples.labelled(SampleColour::Rgb))
+        }
         Process::Baseline | Process::Extended | Process::Progressive => Ok(samples),
     }
+}
+
+/// Whether nothing in a codestream tells its colour: no segment does, and its components are not numbered as JFIF numbers
+/// YCbCr. Then the data set is believed, though not against such numbers: many call RGB what is not.
+fn is_unmarked(marks: &Marks) -> bool {
+    !marks.jfif && marks.adobe.is_none() && !marks.ids.starts_with(&[1, 2, 3])
 }
 
 /// A deflated frame, as far as its format says that it goes.

@@ -44,8 +44,7 @@ impl Plan {
         };
         let target = Target::of(to).ok_or_else(no)?;
         let family = Family::of(from);
-        let bare = source.bits_allocated == 1 || source.float;
-        let is_read = family.is_read() && !(bare && !matches!(family, Family::Native | Family::Deflated));
+        let is_read = family.is_read() && family.holds(source);
         let copied = family == Family::Native && target.is_bare() && !is_coarse(source);
         let photometric = if copied { source.photometric } else { decoded_photometric(family, source) };
         let decoded = PixelFormat { photometric, ..source.clone() };

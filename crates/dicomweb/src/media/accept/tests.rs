@@ -35,7 +35,11 @@ fn choice(accept: &Accept, offers: &[Offer]) -> String {
 fn instance(stored: &str, header: &str, expected: &str) {
     let accept = read(header, None, Resource::Instances).expect("an Accept");
     let expected = expected.replace("dicom ts=", "application/dicom; transfer-syntax=");
-    assert_eq!(choice(&accept, &instance_offers(syntax(stored), &[], true)), expected, "{stored} as {header:?}");
+    assert_eq!(
+        choice(&accept, &instance_offers(syntax(stored), &[], true)),
+        expected,
+        "{stored} as {header:?}"
+    );
 }
 
 #[test]
@@ -208,7 +212,11 @@ fn frames_in_another_syntax() {
         (EXPLICIT, jpeg, format!("image/jpeg; transfer-syntax={LOSSLESS}")),
         (BASELINE, jpeg, format!("image/jpeg; transfer-syntax={LOSSLESS}")),
         (LOSSLESS, jpeg, format!("image/jpeg; transfer-syntax={LOSSLESS}")),
-        (EXPLICIT, "multipart/related; type=\"image/x-jls\"", format!("image/jls; transfer-syntax={JPEG_LS}")),
+        (
+            EXPLICIT,
+            "multipart/related; type=\"image/x-jls\"",
+            format!("image/jls; transfer-syntax={JPEG_LS}"),
+        ),
         (EXPLICIT, "multipart/related; type=\"image/*\"", format!("image/jpeg; transfer-syntax={LOSSLESS}")),
         (BASELINE, "multipart/related; type=\"image/*\"", format!("image/jpeg; transfer-syntax={BASELINE}")),
         (RLE, "multipart/related; type=\"image/*\"", format!("image/dicom-rle; transfer-syntax={RLE}")),
