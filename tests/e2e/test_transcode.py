@@ -52,6 +52,8 @@ BROKEN = {
         "fragments_table", "fragments_no_table", "fragments_split_table", "fragments_split_no_table", "fragments_one_frame",
         "extended_offset_table")},
 }
+# What pydicom does not read to its end.
+UNREADABLE = {"dicom-test-files/badVR.dcm": "Number of Frames is no number"}
 # Where pydicom is not followed, and why.
 OTHERWISE = {
     "dicom-test-files/SC_rgb_jpeg_lossy_gdcm.dcm": "labelled RGB, coded as YCbCr with coarser chrominance: pydicom leaves it so",
@@ -65,7 +67,10 @@ def related(kind: str, syntax: str = "") -> str:
 def read(content: bytes) -> pydicom.Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(io.BytesIO(content), force=True)
+        data = pydicom.dcmread(io.BytesIO(content), force=True)
+    if "Rows" in data and "SamplesPerPixel" not in data:
+        data.SamplesPerPixel = 1
+    return data
 
 
 def frames_of(data: pydicom.Dataset) -> int:
@@ -113,6 +118,9 @@ def native(data: pydicom.Dataset) -> np.ndarray:
         bits = np.unpackbits(np.frombuffer(data.PixelData, np.uint8), bitorder="little")[:count]
         return bits.reshape(frames_of(data), data.Rows, data.Columns, 1)
     kind = np.dtype(f"<{'i' if data.PixelRepresentation else 'u'}{data.BitsAllocated // 8}")
+    if data.PhotometricInterpretation == "YBR_FULL_422" and len(data.PixelData) < count:
+        pairs = np.frombuffer(data.PixelData, np.uint8, count // 3 * 2).reshape(-1, 4)
+        return pairs[:, [0, 2, 3, 1, 2, 3]].reshape(frames_of(data), data.Rows, data.Columns, 3)
     return _interleaved(np.frombuffer(data.PixelData, kind, count), data)
 
 
@@ -227,6 +235,8 @@ def offered(data: pydicom.Dataset, target: str) -> bool:
         return False
     if target == RLE:
         return data.BitsAllocated in (8, 16, 32)
+    if target == J2K and max(data.Rows, data.Columns) > 32_768:
+        return False
     if target == JXL and (min(data.Rows, data.Columns) < 2 or (data.SamplesPerPixel == 3 and data.PhotometricInterpretation.startswith("YBR_F"))):
         return False
     return data.BitsAllocated in (8, 16)
@@ -241,6 +251,8 @@ def test_every_lossless_target_gives_every_bit_back(holding):
         if server is None or case.name in BROKEN:
             continue
         _, plain = instance(server, case, EXPLICIT)
+        if case.bad_element or case.name in UNREADABLE:
+            continue
         if plain is None or "PixelData" not in plain or len(plain.PixelData) > 4 << 20:
             continue
         for at, target in enumerate(TARGETS):
@@ -264,8 +276,8 @@ def target_problems(server, case, plain, target, made) -> list[str]:
         return [] if lies or answer.status == 406 and not offered(plain, target) else [f"{case.name} in {target}: {answer.status} {answer.body[:160]!r}"]
     if coded.SOPInstanceUID != plain.SOPInstanceUID:
         return [f"{case.name} in {target}: another SOP Instance UID"]  # TS-017
-    changed = {str(e.tag) for e in coded if e.keyword not in CHANGES and (e.tag not in plain or plain[e.tag] != e)}
-    changed |= {str(e.tag) for e in plain if e.keyword not in CHANGES and e.tag not in coded}
+    changed = {str(e.tag) for e in coded if e.keyword not in CHANGES and e.tag.element and (e.tag not in plain or plain[e.tag] != e)}
+    changed |= {str(e.tag) for e in plain if e.keyword not in CHANGES and e.tag.element and e.tag not in coded}
     problems = [f"{case.name} in {target}: {sorted(changed)} changed"] if changed else []
     if plain.BitsAllocated != 1:
         expected = native(plain)
