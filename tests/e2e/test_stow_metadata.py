@@ -317,7 +317,7 @@ def test_the_same_again(shared_server):
 
 def test_nothing_is_coerced(shared_server):
     """STOW-025: what is stored is what came, odd as it may be, so there is no Original Attributes Sequence."""
-    data = fresh(PatientID="  spaces  inside ", StudyDate="", SeriesNumber=None, InstanceNumber="7")
+    data = fresh(PatientID="  spaces  inside", StudyDate="", SeriesNumber=None, InstanceNumber="7")
     assert post(shared_server, [model(data)]).status == 200
     _, back = fetch(shared_server, data)
     assert "OriginalAttributesSequence" not in back and back == data, back
