@@ -68,8 +68,10 @@ def read(content: bytes) -> pydicom.Dataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         data = pydicom.dcmread(io.BytesIO(content), force=True)
-    if "Rows" in data and "SamplesPerPixel" not in data:
-        data.SamplesPerPixel = 1
+    if "Rows" in data:  # what is left out by mistake is what it mostly is
+        for keyword, value in (("SamplesPerPixel", 1), ("PixelRepresentation", 0), ("BitsStored", data.get("BitsAllocated"))):
+            if keyword not in data:
+                setattr(data, keyword, value)
     return data
 
 
