@@ -94,6 +94,10 @@ pub enum Summary {
         problems: u64,
         /// Bytes read.
         bytes: u64,
+        /// Deletions on record.
+        deletions: u64,
+        /// Instances that rejection notes hide.
+        rejected: u64,
     },
     /// `rebuild`
     Rebuild {
@@ -176,16 +180,20 @@ impl fmt::Display for Summary {
                 }
                 Ok(())
             }
-            Summary::Verify { sound, problems: 0, bytes } => {
-                write!(f, "All good: {}, {}, as stored.", count(*sound, "instance"), size(*bytes))
+            Summary::Verify { sound, problems, bytes, deletions, rejected } => {
+                match problems {
+                    0 => write!(f, "All good: ")?,
+                    _ => write!(f, "{}, see above. ", count(*problems, "PROBLEM"))?,
+                }
+                write!(f, "{}, {}, as stored.", count(*sound, "instance"), size(*bytes))?;
+                if *deletions > 0 {
+                    write!(f, " {} on record.", count(*deletions, "deletion"))?;
+                }
+                if *rejected > 0 {
+                    write!(f, " {} rejected.", count(*rejected, "instance"))?;
+                }
+                Ok(())
             }
-            Summary::Verify { sound, problems, bytes } => write!(
-                f,
-                "{}, see above. {}, {}, as stored.",
-                count(*problems, "PROBLEM"),
-                count(*sound, "instance"),
-                size(*bytes)
-            ),
             Summary::Rebuild { instances, problems } => {
                 write!(f, "The index has {} again.", count(*instances, "instance"))?;
                 if *problems > 0 {
@@ -267,12 +275,17 @@ mod tests {
             (Summary::Send { sent: 1, failed: 0, bytes: 2_500_000 }, Exit::Done, "1 instance sent, 2.5 MB."),
             (Summary::Send { sent: 0, failed: 0, bytes: 0 }, Exit::Incomplete, "0 instances sent, 0 B."),
             (
-                Summary::Verify { sound: 3, problems: 0, bytes: 999 },
+                Summary::Verify { sound: 3, problems: 0, bytes: 999, deletions: 0, rejected: 0 },
                 Exit::Done,
                 "All good: 3 instances, 999 B, as stored.",
             ),
             (
-                Summary::Verify { sound: 3, problems: 1, bytes: 1_000 },
+                Summary::Verify { sound: 3, problems: 0, bytes: 999, deletions: 2, rejected: 1 },
+                Exit::Done,
+                "All good: 3 instances, 999 B, as stored. 2 deletions on record. 1 instance rejected.",
+            ),
+            (
+                Summary::Verify { sound: 3, problems: 1, bytes: 1_000, deletions: 0, rejected: 0 },
                 Exit::Incomplete,
                 "1 PROBLEM, see above. 3 instances, 1.0 kB, as stored.",
             ),

@@ -71,7 +71,8 @@ async fn verify(archive: &Archive, events: &Events) -> anyhow::Result<Summary> {
             .await;
     }
     let problems = report.problems.len() as u64 + report.unlisted;
-    Ok(Summary::Verify { sound: report.sound, problems, bytes: report.bytes })
+    let (deletions, rejected) = (report.hidden.removals, report.hidden.rejected);
+    Ok(Summary::Verify { sound: report.sound, problems, bytes: report.bytes, deletions, rejected })
 }
 
 /// Copies the index as it is at one moment, then every file that this copy names. Nothing that was acknowledged before

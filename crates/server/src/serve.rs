@@ -60,8 +60,13 @@ async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
     let sockets = Sockets::bind(&config).await?;
     let metrics = observe::install()?;
     let (archive, recovered) = open::open(&config).await?;
-    if recovered.restored + recovered.quarantined > 0 {
-        tracing::warn!(recovered.restored, recovered.quarantined, "taken back what a crash left");
+    if recovered.restored + recovered.quarantined + recovered.deletions > 0 {
+        tracing::warn!(
+            recovered.restored,
+            recovered.quarantined,
+            recovered.deletions,
+            "taken back what a crash left"
+        );
     }
     let prepared = start::prepare(&config, mode)?;
     let listening = sockets.listening(&config)?;
