@@ -108,6 +108,7 @@ impl Wanted {
             .map_err(|error| ReadError::Storage(error.to_string()))??;
         let head = removal.head.clone();
         removal.instances.iter().for_each(|one| shared.inflated.forget(&one.digest));
+        shared.rendered.clear();
         let removal = Arc::unwrap_or_clone(removal);
         if let Err(error) = shared.index.remove(removal).await {
             tracing::error!(%error, removal = head.sequence, "a deletion is on record but not in the index yet");

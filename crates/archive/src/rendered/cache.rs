@@ -45,6 +45,13 @@ impl Cache {
         found
     }
 
+    /// Lets everything go: something that files are made of was deleted, and a key does not tell which.
+    pub(crate) fn clear(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.files.clear();
+        kept.bytes = 0;
+    }
+
     /// Keeps a file, unless it alone would take an eighth of the room.
     pub(super) fn put(&self, key: Key, file: &Bytes) {
         let cost = file.len() as u64 + ENTRY;
@@ -82,6 +89,10 @@ mod tests {
         cache.put(key(99), &Bytes::from(vec![1; 5_000]));
         assert!(cache.get(&key(99)).is_none(), "too large for it");
         Cache::new(0).put(key(1), &file);
+        cache.clear();
+        assert!(cache.get(&key(0)).is_none());
+        cache.put(key(0), &file);
+        assert!(cache.get(&key(0)).is_some());
     }
 
     #[test]
