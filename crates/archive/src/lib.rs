@@ -163,6 +163,7 @@ impl Archive {
     /// Places what is in the spool and stops placing. Call after the last store.
     pub async fn close(&self) {
         self.shared.committer.finish().await;
+        self.shared.suspects.finish().await;
         self.shared.placer.finish().await;
         self.shared.purger.finish().await;
     }

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use blob::{Blobs, Place, Sums};
 use index::{InstanceRecord, Location, RowId};
+use tokio::task::JoinSet;
 
-use crate::{Shared, recover, remove};
+use crate::{ReadError, Shared, recover, remove};
 
 /// Bytes read at a time.
 const PIECE: usize = 256 << 10;
@@ -20,6 +21,7 @@ const PIECE: usize = 256 << 10;
 #[derive(Default)]
 pub(crate) struct Suspects {
     rows: Mutex<HashSet<RowId>>,
+    looks: Mutex<JoinSet<()>>,
 }
 
 impl Suspects {
@@ -29,6 +31,12 @@ impl Suspects {
 
     fn leave(&self, row: RowId) {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).remove(&row);
+    }
+
+    /// Waits for every look to end.
+    pub(crate) async fn finish(&self) {
+        let looks = std::mem::take(&mut *self.looks.lock().unwrap_or_else(PoisonError::into_inner));
+        looks.join_all().await;
     }
 }
 
@@ -48,8 +56,10 @@ pub(crate) fn suspect(shared: &Arc<Shared>, record: &Arc<InstanceRecord>) {
     if !shared.suspects.enter(record.row) {
         return;
     }
+    let mut looks = shared.suspects.looks.lock().unwrap_or_else(PoisonError::into_inner);
+    while looks.try_join_next().is_some() {}
     let (shared, record) = (Arc::clone(shared), Arc::clone(record));
-    tokio::spawn(async move {
+    looks.spawn(async move {
         judge(&shared, &record).await;
         shared.suspects.leave(record.row);
     });
@@ -68,10 +78,7 @@ pub(crate) async fn judge(shared: &Arc<Shared>, record: &Arc<InstanceRecord>) ->
             return false;
         }
     };
-    let place = match &current.location {
-        Location::Spool(name) => Place::Spool(name.clone()),
-        Location::Placed(key) => Place::Final(key.clone()),
-    };
+    let place = place_of(&current);
     let (blobs, looked, at) = (shared.blobs.clone(), current.clone(), place.clone());
     let verdict = tokio::task::spawn_blocking(move || look(&blobs, &looked, &at))
         .await
@@ -114,6 +121,26 @@ pub(crate) async fn judge(shared: &Arc<Shared>, record: &Arc<InstanceRecord>) ->
         "an instance is damaged and not served any more: {why}. Send it again, or restore it from a backup"
     );
     false
+}
+
+/// Whether a damaged instance's file was put back as it was stored: then its mark goes.
+pub(crate) async fn is_restored(shared: &Arc<Shared>, record: &InstanceRecord) -> Result<bool, ReadError> {
+    let _names = shared.names.lock().await;
+    let (blobs, looked, place) = (shared.blobs.clone(), record.clone(), place_of(record));
+    let looking = tokio::task::spawn_blocking(move || look(&blobs, &looked, &place));
+    let sound = looking.await.map_err(|error| ReadError::Storage(error.to_string()))? == Verdict::Sound;
+    if sound {
+        shared.index.mark_sound(record.row).await?;
+        tracing::warn!(instance.uid = %record.sop_instance, "a damaged instance is whole again, and served");
+    }
+    Ok(sound)
+}
+
+fn place_of(record: &InstanceRecord) -> Place {
+    match &record.location {
+        Location::Spool(name) => Place::Spool(name.clone()),
+        Location::Placed(key) => Place::Final(key.clone()),
+    }
 }
 
 fn look(blobs: &Blobs, record: &InstanceRecord, place: &Place) -> Verdict {

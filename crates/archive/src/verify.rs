@@ -76,7 +76,10 @@ impl Archive {
             let page = self.shared.index.all(after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.row);
-            for record in page {
+            for mut record in page {
+                if record.damaged.is_some() && quarantine::is_restored(&self.shared, &record).await? {
+                    record.damaged = None;
+                }
                 let what =
                     format!("{}/{}/{} v{}", record.study, record.series, record.sop_instance, record.version);
                 match self.reread(record.clone()).await {

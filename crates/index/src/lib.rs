@@ -73,6 +73,9 @@ pub trait Index: Send + Sync {
     /// Marks a row whose bytes failed a check, durably; the text says why. Whether it was not marked before.
     async fn mark_damaged(&self, row: RowId, at: i64, why: &str) -> Result<bool, IndexError>;
 
+    /// Takes the mark off a row whose bytes are there again, durably.
+    async fn mark_sound(&self, row: RowId) -> Result<(), IndexError>;
+
     /// Studies and series whose first instance changed since their attributes were taken from it.
     async fn stale(&self, limit: u32) -> Result<Vec<Stale>, IndexError>;
 

@@ -13,6 +13,12 @@ pub(super) fn mark(conn: &Connection, row: RowId, at: i64, why: &str) -> Result<
     Ok(marked > 0)
 }
 
+/// Takes the mark off.
+pub(super) fn unmark(conn: &Connection, row: RowId) -> Result<(), IndexError> {
+    conn.prepare_cached("DELETE FROM damaged WHERE instance = ?1")?.execute([row.0])?;
+    Ok(())
+}
+
 /// Gives a marked row the new file that holds the same bytes; `false` when it is not marked.
 pub(super) fn heal(conn: &Connection, row: RowId, new: &NewInstance) -> Result<bool, IndexError> {
     if conn.prepare_cached("DELETE FROM damaged WHERE instance = ?1")?.execute([row.0])? == 0 {

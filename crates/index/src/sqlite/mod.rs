@@ -214,6 +214,10 @@ impl Index for SqliteIndex {
         self.change(move |conn, _| damage::mark(conn, row, at, &why)).await
     }
 
+    async fn mark_sound(&self, row: RowId) -> Result<(), IndexError> {
+        self.change(move |conn, _| damage::unmark(conn, row)).await
+    }
+
     async fn stale(&self, limit: u32) -> Result<Vec<Stale>, IndexError> {
         self.inner.readers.read(Purpose::Lookup, move |conn| fresh::stale(conn, limit)).await
     }

@@ -322,6 +322,10 @@ pub async fn damaged_rows_heal(engine: &mut dyn Engine) {
     // QIDO-042: a search tells it.
     let found = index.search(&everything(), &index::Search::of(index::Level::Instance)).await.unwrap();
     assert!(found.hits[0].instance.as_ref().unwrap().damaged);
+    // Put back as it was, it is served again.
+    index.mark_sound(rows[0]).await.unwrap();
+    assert_eq!(index.hidden().await.unwrap().damaged, 0);
+    assert!(index.mark_damaged(rows[0], 3, "chunk 3").await.unwrap());
     // Other bytes do not heal it.
     insert(&*index, vec![new("1.1", "1.1.1", "1.1.1.1").bytes(1)]).await;
     let again = new("1.1", "1.1.1", "1.1.1.1").with(|new| new.digest = given.digest);
