@@ -3,7 +3,7 @@
 import json
 import os
 import random
-import re
+import subprocess
 import threading
 import time
 from urllib.parse import quote
@@ -12,8 +12,8 @@ import pytest
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
-from support import part10, stow, synth
-from support.server import Server, run
+from support import stow, synth
+from support.server import AET, Server, run
 
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 QUALITY, SAFETY, WORKLIST, RETENTION = "113001", "113037", "113038", "113039"
@@ -207,6 +207,24 @@ def test_qido_041_sop_016_rejection_notes_hide(server, title, note_first):
     # A note that is deleted rejects nothing any more.
     assert delete(server, path(rejects, "instance")).status == 204
     assert uids(server, f"{path(held[0], 'study')}/instances") == sorted(one.SOPInstanceUID for one in held)
+
+
+def test_a_note_by_dimse_rejects_too(server, tmp_path):
+    held = [synth.with_pixels(synth.instance(1, 1, number)) for number in (1, 2)]
+    put(server, *held)
+    file = tmp_path / "note.dcm"
+    file.write_bytes(synth.file(note(SAFETY, held[:1])))
+    host, port = server.dimse
+    sent = subprocess.run(["storescu", "-v", "-R", "-aec", AET, host, str(port), str(file)], capture_output=True, text=True, timeout=60)
+    assert sent.returncode == 0 and "(Success)" in sent.stdout + sent.stderr, sent.stdout + sent.stderr
+    assert [status(server, path(one, "instance")) for one in held] == [410, 200]
+
+
+def test_quality_is_shown_when_the_configuration_says_so(tmp_path):
+    held = [synth.instance(1, 1, number) for number in (1, 2)]
+    with Server(tmp_path / "data", config='[storage]\nrejection_notes = ["113037", "113038", "113039"]\n') as server:
+        put(server, *held, note(QUALITY, held[:1]), note(WORKLIST, held[1:], number=2))
+        assert [status(server, path(one, "instance")) for one in held] == [200, 410]
 
 
 def test_other_key_objects_reject_nothing(server):

@@ -12,6 +12,66 @@ use testkit::Instance;
 
 const JSON: (&str, &str) = ("accept", "application/dicom+json");
 
+/// Only who may delete does, and what is out of reach was never there: not even as deleted (WADO-037).
+#[tokio::test]
+async fn who_may_delete() {
+    let bench = Bench::new().await;
+    let instance = Instance::new(1, 1, 1);
+    assert_eq!(bench.store(&[instance.part10()]).await.status, 200);
+    let study = format!("/dicom-web/studies/{}", instance.study);
+    let of = |token: Option<&'static str>| token.map(|token| ("authorization", token)).into_iter();
+    for (token, status, then_read, then_foreign) in [
+        (None, 401, 200, 404),
+        (Some("Bearer wrong"), 401, 200, 404),
+        (Some("Bearer store"), 403, 200, 404),
+        (Some("Bearer read"), 403, 200, 404),
+        (Some("Bearer foreign"), 403, 200, 404),
+        (Some("Bearer all"), 204, 410, 404),
+        (Some("Bearer all"), 410, 410, 404),
+        (Some("Bearer read"), 403, 410, 404),
+    ] {
+        let answer = bench.send_bare("DELETE", &study, &of(token).collect::<Vec<_>>(), b"").await;
+        assert_eq!(answer.status, status, "{token:?} {}", answer.text());
+        for (reader, expected) in [("Bearer read", then_read), ("Bearer foreign", then_foreign)] {
+            let read =
+                bench.send_bare("GET", &format!("{study}/metadata"), &[("authorization", reader)], b"").await;
+            assert_eq!(read.status, expected, "{reader} after {token:?}");
+        }
+    }
+}
+
+/// Commitment is for whoever stores or reads, each for itself.
+#[tokio::test]
+async fn whose_commitment_requests() {
+    let bench = Bench::new().await;
+    let instance = Instance::new(1, 1, 1);
+    assert_eq!(bench.store(&[instance.part10()]).await.status, 200);
+    let body = format!(
+        r#"{{"00081199":{{"vr":"SQ","Value":[{{"00081150":{{"vr":"UI","Value":["{}"]}},
+           "00081155":{{"vr":"UI","Value":["{}"]}}}}]}}}}"#,
+        instance.sop_class(),
+        instance.sop_instance
+    );
+    let path = "/dicom-web/commitment-requests/2.25.7";
+    for (token, status, committed) in [
+        ("Bearer wrong", 401, None),
+        ("Bearer read", 200, Some(true)),
+        ("Bearer store", 200, Some(true)),
+        ("Bearer foreign", 200, Some(false)),
+        ("Bearer read", 409, None),
+    ] {
+        let fields = [("authorization", token), ("content-type", JSON.1)];
+        let answer = bench.send_bare("POST", path, &fields, body.as_bytes()).await;
+        assert_eq!(answer.status, status, "{token} {}", answer.text());
+        if let Some(committed) = committed {
+            assert_eq!(answer.json().get("00081199").is_some(), committed, "{token} {}", answer.text());
+            assert_eq!(answer.json().get("00081198").is_some(), !committed, "{token}");
+        }
+    }
+    let unknown = bench.send_bare("GET", path, &[("authorization", "Bearer all")], b"").await;
+    assert_eq!(unknown.status, 404, "another principal's request");
+}
+
 #[tokio::test]
 async fn every_route_asks_for_a_token_but_two() {
     let bench = Bench::new().await;
@@ -150,7 +210,9 @@ async fn methods() {
     let bench = Bench::new().await;
     for (method, path, allow) in [
         ("PUT", "/dicom-web/studies", "GET, HEAD, POST, OPTIONS"),
-        ("DELETE", "/dicom-web/studies/1.2", "GET, HEAD, POST, OPTIONS"),
+        ("DELETE", "/dicom-web/studies", "GET, HEAD, POST, OPTIONS"),
+        ("PUT", "/dicom-web/studies/1.2", "GET, HEAD, POST, DELETE, OPTIONS"),
+        ("POST", "/dicom-web/studies/1.2/series/1.3", "GET, HEAD, DELETE, OPTIONS"),
         ("TRACE", "/dicom-web/studies", "GET, HEAD, POST, OPTIONS"),
         ("POST", "/dicom-web/series", "GET, HEAD, OPTIONS"),
         ("GET", "/dicom-web", "OPTIONS"),
