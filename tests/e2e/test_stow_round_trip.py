@@ -56,7 +56,10 @@ def pulled(server, case, model: dict) -> list:
 
 
 def bare(attribute):
-    """Trailing delimiters of names mean nothing, and XML has none."""
+    """Trailing delimiters of names mean nothing, and XML has none. Native pixels of more than 8 bits are OW, whatever the
+    sender calls them (PS3.5 8.1.1)."""
+    if attribute and attribute.get("BulkDataURI") == "/bulkdata/7FE00010":
+        return attribute["BulkDataURI"]
     return json.loads(re.sub(r'\^+"', '"', json.dumps(attribute)).replace(', "Value": [{"Alphabetic": ""}]', ""))
 
 
