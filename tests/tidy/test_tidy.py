@@ -177,6 +177,30 @@ def test_tests_cite_ids_that_exist():
     assert not wrong, wrong
 
 
+SHOWN = {"DICOMweb store", "DICOMweb retrieve", "DICOMweb search", "DICOM JSON", "Rendering", "Transfer syntax and encoding"}
+
+
+def cited(text: str) -> set[str]:
+    """Rows of the checklist: `STOW-001`, or in a name `stow_001_to_003_and_005_wado_001`."""
+    found = set()
+    for area, numbers in re.findall(r"(stow|wado|qido|json|rend|ts)[-_](\d{3}(?:_(?:and_|to_)?\d{3})*)(?!\d)", text.lower()):
+        for range_ in numbers.replace("_and_", " ").replace("_to_", "-").replace("_", " ").split():
+            first, last = range_.split("-")[0], range_.split("-")[-1]
+            found |= {f"{area.upper()}-{n:03}" for n in range(int(first), int(last) + 1)}
+    return found
+
+
+def test_each_required_row_is_shown():
+    """What the Standard demands of DICOMweb has a test that names it, or a line of the conformance statement."""
+    checklist = ROOT.parent / "shared/standard/checklist.tsv"
+    if not checklist.exists():
+        pytest.skip("the checklist is not beside the project")
+    named = set().union(*(cited(p.read_text()) for p in tracked("crates/*.rs", "tests/*.py", "docs/conformance-statement.md")))
+    rows = [line.split("\t") for line in checklist.read_text().splitlines()[1:]]
+    missing = [row[0] for row in rows if row[1] in SHOWN and row[4] in ("MUST", "SHOULD") and row[0] not in named]
+    assert not missing, f"nothing shows {missing}"
+
+
 def test_no_path_of_a_machine_is_written_down():
     hits = [str(p.relative_to(ROOT)) for p in tracked("*.rs", "*.md", "*.toml", "*.py", "tests/run")
             if re.search(r"(?<![\w.])/(work|home)/\w", p.read_text(errors="replace"))]

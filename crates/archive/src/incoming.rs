@@ -39,6 +39,19 @@ pub struct Announced {
     pub source: String,
 }
 
+impl Announced {
+    /// Of a file of which nothing is known; `source` says where it comes from.
+    pub fn file(source: &str) -> Self {
+        Self {
+            framing: Framing::Part10,
+            sop_class: None,
+            sop_instance: None,
+            study: None,
+            source: source.to_owned(),
+        }
+    }
+}
+
 /// An instance that is being received. Dropping it forgets what came.
 ///
 /// At most [`crate::Config::receiving`] exist at once. Each holds two steps of bytes and its metadata.

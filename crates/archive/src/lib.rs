@@ -35,6 +35,7 @@ mod stored;
 mod tombstone;
 mod transcode;
 mod turn;
+pub mod unpack;
 mod verify;
 mod work;
 
@@ -60,7 +61,7 @@ pub use reject::REJECTION_TITLES;
 pub use remove::Deleted;
 pub use rendered::{Kind, Patience, Showable};
 pub use retrieve::{BulkItem, FrameItem, Frames, Instances, Metadata, MetadataItem, Transcoded};
-pub use scratch::Scratch;
+pub use scratch::{Scratch, ScratchReader};
 pub use search::{Include, Query, SearchPage, SearchResult, Wanted};
 pub use stored::{Outcome, Stored};
 pub use verify::{Problem, VerifyReport};

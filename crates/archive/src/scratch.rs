@@ -1,7 +1,7 @@
 //! Bytes that wait beside the archive: bulk data that comes before the place where it goes is known.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::sync::Arc;
@@ -21,6 +21,13 @@ pub struct Scratch {
     file: Option<Arc<File>>,
     length: u64,
     limit: u64,
+}
+
+/// Reads what was in a [`Scratch`] when it was made. Readers have a place of their own each.
+pub struct ScratchReader {
+    file: Option<Arc<File>>,
+    length: u64,
+    at: u64,
 }
 
 impl Archive {
@@ -84,6 +91,11 @@ impl Scratch {
         self.file.clone()
     }
 
+    /// A reader of all that is in it, for a thread that may wait.
+    pub fn reader(&self) -> ScratchReader {
+        ScratchReader { file: self.file.clone(), length: self.length, at: 0 }
+    }
+
     /// Forgets all that is in it and gives its room back.
     pub fn clear(&mut self) {
         if self.length > 0 {
@@ -103,6 +115,29 @@ impl Scratch {
         fs::remove_file(&path).map_err(storage)?;
         self.file = Some(Arc::clone(&file));
         Ok(file)
+    }
+}
+
+impl Read for ScratchReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let wanted = left.min(buffer.len());
+        let (Some(file), Some(buffer)) = (&self.file, buffer.get_mut(..wanted)) else { return Ok(0) };
+        let read = file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for ScratchReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
     }
 }
 

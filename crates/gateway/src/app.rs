@@ -17,6 +17,7 @@ use http::header::{CACHE_CONTROL, HeaderName, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -28,7 +29,7 @@ use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
     all_bulk, bulk, capabilities, commitment, delete, docs, frames, metadata, rendered, retrieve,
-    same_origin, search, serve, store, thumbnail, wado_uri,
+    same_origin, search, serve, store, thumbnail, wado_uri, zip_upload,
 };
 
 /// Where DICOMweb begins below the base URL.
@@ -118,6 +119,7 @@ impl Gateway {
             base,
             viewer: self.viewer,
             store_places: store::Places::default(),
+            zip_places: Semaphore::new(zip_upload::AT_ONCE),
             secret,
             metrics: self.metrics,
             stop,
@@ -127,6 +129,7 @@ impl Gateway {
             .route("/dicom-web/", any(dicom_web))
             .route("/dicom-web/{*path}", any(dicom_web))
             .route("/wado", any(wado_uri::wado))
+            .route("/api/upload", any(zip_upload::upload))
             .route("/healthz", get(health::healthz))
             .route("/readyz", get(health::readyz))
             .route("/metrics", get(health::metrics))
@@ -172,6 +175,7 @@ struct Shared {
     base: Base,
     viewer: Option<Viewer>,
     store_places: store::Places,
+    zip_places: Semaphore,
     secret: [u8; 32],
     metrics: Option<RenderMetrics>,
     stop: CancellationToken,
@@ -209,6 +213,11 @@ impl App {
     /// The places of stores that bring metadata.
     pub(crate) fn store_places(&self) -> &store::Places {
         &self.0.store_places
+    }
+
+    /// The places of ZIPs that are being taken.
+    pub(crate) fn zip_places(&self) -> &Semaphore {
+        &self.0.zip_places
     }
 
     /// Random bytes of this process, for boundaries.

@@ -36,6 +36,7 @@ mod store;
 mod thumbnail;
 mod viewer;
 mod wado_uri;
+mod zip_upload;
 
 pub use app::{Gateway, SetUpError};
 pub use authenticate::{Authenticate, Peer, Unauthenticated};

@@ -179,6 +179,7 @@ mod tests {
         check(VR::SS, &(-2i16).to_le_bytes(), "-2");
         check(VR::UL, &u32::MAX.to_le_bytes(), "4294967295");
         check(VR::SL, &i32::MIN.to_le_bytes(), "-2147483648");
+        // JSON-007: (0028,0009), as 8 uppercase hexadecimal digits.
         check(VR::AT, &[0x28, 0, 9, 0], r#""00280009""#);
         check(VR::AT, &[0xE0, 0x7F, 0x10, 0xAB], r#""7FE0AB10""#);
         check(VR::UV, &u64::MAX.to_le_bytes(), r#""18446744073709551615""#);

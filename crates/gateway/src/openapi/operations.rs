@@ -18,6 +18,7 @@ const IMAGE_PARTS: &str = "multipart/related; type=\"image/*\"";
 const VIDEO_PARTS: &str = "multipart/related; type=\"video/*\"";
 const WADL: &str = "application/vnd.sun.wadl+xml";
 const PLAIN_JSON: &str = "application/json";
+const ZIP: &str = "application/zip";
 
 const BAD: Status = Status(400, "A UID, parameter or header makes no sense; the answer says which.");
 const NOBODY: Status = Status(401, "No token, or one that is not known.");
@@ -128,6 +129,20 @@ const STORE: &[Status] = &[
     NOT_ACCEPTABLE,
     Status(409, "None stored; the answer says why, instance by instance."),
     Status(413, "The request is larger than the limit."),
+    Status(415, "A body of another type."),
+    UNAVAILABLE,
+    Status(507, "The disk is full; nothing was stored."),
+];
+
+const UPLOAD: &[Status] = &[
+    Status(200, "Every DICOM file of it is here, durably; what else it holds is listed as left out."),
+    Status(202, "Some files were refused, or the ZIP was not looked at to its end; the answer names each."),
+    BAD,
+    NOBODY,
+    DENIED,
+    Status(408, "It came too slowly."),
+    Status(409, "Nothing of it is stored; the answer says why, file by file."),
+    Status(413, "The ZIP is larger than the limit."),
     Status(415, "A body of another type."),
     UNAVAILABLE,
     Status(507, "The disk is full; nothing was stored."),
@@ -568,6 +583,24 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     ),
     store("StoreInstances", "/dicom-web/studies", "Store instances of any studies"),
     store("StoreStudyInstances", "/dicom-web/studies/{study}", "Store instances of one study"),
+    Operation {
+        id: "UploadZip",
+        group: Group::Store,
+        method: "POST",
+        path: "/api/upload",
+        summary: "Store the DICOM files in a ZIP",
+        more: "An extension of our own, as people have studies from a CD. The answer counts what is stored, the same as before, \
+               another version, left out (no DICOM) or refused, and has a line for each file that is not simply stored.",
+        query: &[],
+        takes: &[ZIP],
+        gives: &[PLAIN_JSON],
+        statuses: UPLOAD,
+        access: Access::Token,
+        example: Example {
+            query: "",
+            arguments: "-H 'Content-Type: application/zip' --data-binary @study.zip",
+        },
+    },
     Operation {
         id: "RequestCommitment",
         group: Group::Commitment,

@@ -21,6 +21,7 @@ use crate::refusal::{Refusal, sentence};
 use self::request::Form;
 
 pub(crate) use described::Places;
+pub(crate) use request::{announced, too_large};
 pub(crate) use upload::{Upload, UploadError};
 
 /// Takes the instances of the request's body in, each on its own, and answers with what became of them.

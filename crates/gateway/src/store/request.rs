@@ -73,7 +73,7 @@ pub(super) fn parts(headers: &HeaderMap, limits: &Limits) -> Result<(Form, Parts
 }
 
 /// 413 with the limit.
-pub(super) fn too_large(limit: u64) -> Refusal {
+pub(crate) fn too_large(limit: u64) -> Refusal {
     let detail = format!("The body is larger than {limit} bytes. Send the instances in several requests.");
     Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
@@ -84,7 +84,7 @@ fn unsupported(detail: &str) -> Refusal {
 }
 
 /// The body's length where the head says it.
-pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use access::Principal;
 use anyhow::Context;
-use archive::Archive;
+use archive::unpack::{SourceError, Verdict};
+use archive::{Announced, Archive};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -18,7 +19,6 @@ use tokio_util::task::TaskTracker;
 use super::frames::{self, Frame};
 use super::{LINE, Request, SOCKET, socket_path};
 use crate::event::{Event, Events};
-use crate::import::{self, Verdict};
 use crate::jobs::{self, Job};
 
 /// Commands served at the same moment.
@@ -193,7 +193,7 @@ async fn store(
 async fn store_one(read: &mut (impl AsyncReadExt + Unpin), archive: &Archive) -> io::Result<Option<Verdict>> {
     let Some(mut frame) = frames::read(read).await? else { return Ok(None) };
     let who = Principal::console();
-    let mut receiving = archive.receive(&who, import::announced()).await;
+    let mut receiving = archive.receive(&who, Announced::file("import")).await;
     loop {
         match frame {
             Frame::Piece(bytes) => {
@@ -209,9 +209,9 @@ async fn store_one(read: &mut (impl AsyncReadExt + Unpin), archive: &Archive) ->
                     Ok(incoming) => incoming.finish().await,
                     Err(error) => Err(error),
                 };
-                return Ok(Some(Verdict::of(stored)));
+                return Ok(Some(Verdict::of(&stored.map_err(SourceError::from))));
             }
-            Frame::Abandoned => return Ok(Some(Verdict::abandoned())),
+            Frame::Abandoned => return Ok(Some(Verdict::of(&Err(SourceError::cut_short())))),
         }
         let Some(next) = frames::read(read).await? else { return Ok(None) };
         frame = next;

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use access::Principal;
 use archive::Archive;
+use archive::unpack::{Source, Verdict};
 
-use super::Verdict;
-use super::feed::{Piece, Source};
 use crate::control::{self, Request, Session};
 
 /// Where files are stored.
@@ -50,43 +49,21 @@ impl OpenDoor {
     /// When the server is gone.
     pub async fn store(&mut self, source: &mut Source) -> anyhow::Result<Verdict> {
         let verdict = match self {
-            OpenDoor::Archive(archive) => store_here(archive, source).await,
+            OpenDoor::Archive(archive) => {
+                Verdict::of(&source.store(archive, &Principal::console(), "import").await)
+            }
             OpenDoor::Server(session) => store_there(session, source).await?,
         };
-        Ok(match verdict {
-            Verdict::NotDicom { why } if source.expected => Verdict::Refused { why },
-            other => other,
-        })
-    }
-}
-
-async fn store_here(archive: &Archive, source: &mut Source) -> Verdict {
-    let who = Principal::console();
-    let mut incoming = match archive.receive(&who, super::announced()).await {
-        Ok(incoming) => incoming,
-        Err(error) => return Verdict::of(Err(error)),
-    };
-    loop {
-        match source.pieces.recv().await {
-            Some(Piece::Bytes(bytes)) => {
-                if let Err(error) = incoming.write(bytes).await {
-                    return Verdict::of(Err(error));
-                }
-            }
-            Some(Piece::End) => return Verdict::of(incoming.finish().await),
-            Some(Piece::Broken(why)) => return Verdict::Refused { why },
-            None => return Verdict::abandoned(),
-        }
+        Ok(verdict.expected(source.expected))
     }
 }
 
 async fn store_there(session: &mut Session, source: &mut Source) -> anyhow::Result<Verdict> {
     let broken = loop {
-        match source.pieces.recv().await {
-            Some(Piece::Bytes(bytes)) => session.piece(bytes).await?,
-            Some(Piece::End) => break None,
-            Some(Piece::Broken(why)) => break Some(Verdict::Refused { why }),
-            None => break Some(Verdict::abandoned()),
+        match source.next().await {
+            Ok(Some(bytes)) => session.piece(bytes).await?,
+            Ok(None) => break None,
+            Err(error) => break Some(Verdict::of(&Err(error))),
         }
     };
     session.end(broken.is_none()).await?;

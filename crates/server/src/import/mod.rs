@@ -2,9 +2,7 @@
 
 mod door;
 mod feed;
-mod verdict;
 mod walk;
-mod zip;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,16 +10,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::Context;
-use archive::{Announced, Framing};
+use archive::unpack::{Offer, Verdict};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
 pub use door::Door;
-pub use verdict::Verdict;
 pub use walk::{Found, Walk};
 
 use crate::event::{Events, Fate, Imported, Summary};
-use feed::Offer;
 
 /// Files that are stored at the same moment: one is read, the others wait for their flush, which they share.
 const STORING: usize = 16;
@@ -128,17 +124,6 @@ impl Done {
             Verdict::Stopped { why } => anyhow::bail!("nothing can be stored now: {why}"),
         }
         Ok((None, String::new()))
-    }
-}
-
-/// What is known of a file before its bytes come.
-pub fn announced() -> Announced {
-    Announced {
-        framing: Framing::Part10,
-        sop_class: None,
-        sop_instance: None,
-        study: None,
-        source: "import".to_owned(),
     }
 }
 

@@ -1,7 +1,9 @@
 //! What became of one file.
 
-use archive::{Outcome, StoreError, StoreErrorKind, Stored};
 use serde::{Deserialize, Serialize};
+
+use super::SourceError;
+use crate::{Outcome, StoreError, StoreErrorKind, Stored};
 
 /// What became of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,20 +40,24 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict of the archive.
-    pub fn of(stored: Result<Stored, StoreError>) -> Self {
+    pub fn of(stored: &Result<Stored, SourceError>) -> Self {
         match stored {
             Ok(stored) => match stored.outcome() {
                 Outcome::New => Verdict::Stored { bytes: stored.length() },
                 Outcome::Same => Verdict::Same,
                 Outcome::NewVersion(number) => Verdict::Version { number },
             },
-            Err(error) => Self::of_error(&error),
+            Err(SourceError::Broken(why)) => Verdict::Refused { why: why.clone() },
+            Err(SourceError::Store(error)) => Self::of_error(error),
         }
     }
 
-    /// A file that could not be read to its end.
-    pub fn abandoned() -> Self {
-        Verdict::Refused { why: "it could not be read to its end".to_owned() }
+    /// The same of a file that must not be left out quietly, because it says that it is DICOM or was asked for by name.
+    pub fn expected(self, expected: bool) -> Self {
+        match self {
+            Verdict::NotDicom { why } if expected => Verdict::Refused { why },
+            other => other,
+        }
     }
 
     fn of_error(error: &StoreError) -> Self {

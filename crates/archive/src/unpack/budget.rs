@@ -3,8 +3,6 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 
-/// Entries of a ZIP that are looked at.
-pub const ENTRIES: usize = 10_000;
 /// Bytes that come out of a ZIP for each byte that lies in it.
 const RATIO: u64 = 100;
 /// Bytes that any ZIP may give, however small it is.
@@ -12,29 +10,29 @@ const FLOOR: u64 = 16 << 20;
 
 /// The bytes that one ZIP may still give. A study packs to a third of its size, a blank image to a hundredth; what
 /// gives more than a hundred times its size as a whole is made to fill disks.
-pub struct Budget {
+pub(super) struct Budget {
     left: Cell<u64>,
 }
 
 impl Budget {
     /// For a ZIP of this length in bytes.
-    pub fn of(length: u64) -> Self {
+    pub(super) fn of(length: u64) -> Self {
         Self { left: Cell::new(length.saturating_mul(RATIO).saturating_add(FLOOR)) }
     }
 
     /// Whether nothing more may come out.
-    pub fn is_spent(&self) -> bool {
+    pub(super) fn is_spent(&self) -> bool {
         self.left.get() == 0
     }
 
     /// The reader, drawing on this budget.
-    pub fn metered<R: Read>(&self, read: R) -> Metered<'_, R> {
+    pub(super) fn metered<R: Read>(&self, read: R) -> Metered<'_, R> {
         Metered { budget: self, read }
     }
 }
 
 /// A reader that fails when the budget is spent.
-pub struct Metered<'a, R> {
+pub(super) struct Metered<'a, R> {
     budget: &'a Budget,
     read: R,
 }
@@ -52,7 +50,7 @@ impl<R: Read> Read for Metered<'_, R> {
 }
 
 /// Why no more comes out of a ZIP.
-pub const SPENT: &str = "the ZIP unpacks to more than 100 times its size";
+pub(super) const SPENT: &str = "the ZIP unpacks to more than 100 times its size";
 
 #[cfg(test)]
 mod tests {
