@@ -330,9 +330,8 @@ def test_rend_021_022_024_colour_patches(server, name):
     for accept, tolerance in ((PNG, 2), (JPEG, 4)):
         found = np.asarray(picture(server, url(HELD[name], "/rendered?quality=100"), accept))
         assert found.shape == (8, 8, 3)
-        # Rows of one colour; the rows beside them bleed into a JPEG's block.
         away = np.abs(found.astype(int) - patches().astype(int)).max()
-        assert away <= (tolerance if accept == PNG else 40), (name, accept, away)
+        assert away <= tolerance, (name, accept, away)
 
 
 def test_rend_001_002_media_types(server):
