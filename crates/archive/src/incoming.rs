@@ -233,6 +233,7 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
             return Err(error.into());
         }
     };
+    fail::fail_point!("archive::store-indexed");
     let key = |version| crate::place::key(&study, &series, &instance, &custodian, version);
     let outcome = match inserted {
         Some(Inserted::New(id)) => {

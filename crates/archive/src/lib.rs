@@ -135,6 +135,12 @@ impl Archive {
         Ok((archive, recovered))
     }
 
+    /// Waits until the disk has failed under the index. Nothing is stored or deleted any more from then on, until the
+    /// archive is opened anew, which takes back from the spool what was answered.
+    pub async fn failed(&self) -> ReadError {
+        self.shared.index.failed().await.into()
+    }
+
     /// Counts of what is held.
     ///
     /// # Errors

@@ -182,7 +182,9 @@ impl Files {
         let batch: Vec<_> =
             batch.iter().enumerate().filter(|(i, _)| !refused.contains(i)).map(|(_, w)| w).collect();
         let placed = batch.iter().map(|w| (w.row, w.key.clone())).collect();
+        fail::fail_point!("archive::place-linked");
         self.index.set_placed(placed).await.map_err(|e| e.to_string())?;
+        fail::fail_point!("archive::place-committed");
         let names: Vec<_> = batch.iter().map(|w| w.spool.clone()).collect();
         let unlinking = self.blobs.clone();
         tokio::task::spawn_blocking(move || unlinking.unspool(&names)).await.map_err(|e| e.to_string())

@@ -133,6 +133,7 @@ impl Work {
         tokio::task::spawn_blocking(move || batch.iter().try_for_each(|one| erase(&blobs, one)))
             .await
             .map_err(|error| ReadError::Storage(error.to_string()))??;
+        fail::fail_point!("archive::purge-erased");
         drop(names);
         self.index.set_purged(sequences.clone()).await?;
         tracing::info!(instances = sequences.len(), "deleted bytes are removed");

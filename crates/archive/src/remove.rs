@@ -106,6 +106,7 @@ impl Wanted {
         tokio::task::spawn_blocking(move || tombstone::write(&blobs, &written))
             .await
             .map_err(|error| ReadError::Storage(error.to_string()))??;
+        fail::fail_point!("archive::delete-recorded");
         let head = removal.head.clone();
         removal.instances.iter().for_each(|one| shared.inflated.forget(&one.digest));
         shared.rendered.clear();
@@ -115,6 +116,7 @@ impl Wanted {
             shared.purger.apply(head.sequence);
             return Err(error.into());
         }
+        fail::fail_point!("archive::delete-applied");
         drop(turn);
         tracing::info!(
             removal = head.sequence,

@@ -141,6 +141,7 @@ impl Blobs {
     /// cannot be removed now is found again at the next start.
     pub fn unspool(&self, names: &[String]) {
         for name in names {
+            fail::fail_point!("blob::unspool");
             let removed = SpoolName::parse(name).and_then(|name| {
                 disk::remove_file(&self.owner.spool.file(name))?;
                 self.owner.spool.backlog.remove(name);

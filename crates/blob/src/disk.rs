@@ -47,6 +47,12 @@ pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// What a test has the disk answer: the number of an errno, EIO by default.
+pub(crate) fn injected(errno: Option<String>) -> io::Error {
+    let errno = errno.and_then(|errno| errno.parse().ok()).unwrap_or(Errno::IO.raw_os_error());
+    io::Error::from_raw_os_error(errno)
+}
+
 /// Removes a file; that it is gone already is fine.
 pub(crate) fn remove_file(path: &Path) -> Result<(), BlobError> {
     match fs::remove_file(path) {

@@ -108,7 +108,9 @@ impl Folder {
                 Err(LinkError::Batch(error)) => return Err(error),
             }
         }
+        fail::fail_point!("blob::shelf-linked");
         self.flush(touched, known)?;
+        fail::fail_point!("blob::shelf-placed");
         Ok(unplaced)
     }
 
@@ -141,6 +143,9 @@ impl Folder {
         }
         for folder in &folders {
             let path = self.root.join(folder);
+            fail::fail_point!("blob::shelf-flush", |errno| {
+                Err(BlobError::from_os("flush", &path, disk::injected(errno)))
+            });
             disk::flush_folder(&path).map_err(|error| BlobError::from_os("flush", &path, error))?;
         }
         if known.len() + entered.len() > KNOWN_FOLDERS {
@@ -165,7 +170,9 @@ impl Shelf for Folder {
     fn remove(&self, key: &str) -> Result<(), BlobError> {
         let path = self.path(key)?;
         let mut known = self.change();
+        fail::fail_point!("blob::shelf-remove");
         disk::remove_file(&path)?;
+        fail::fail_point!("blob::shelf-removed");
         leave(&self.root, Path::new(key), &mut known)
     }
 

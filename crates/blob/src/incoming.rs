@@ -76,8 +76,10 @@ impl Incoming {
         if head.len() as u64 != HEAD_LEN || head.iter().all(|&byte| byte == 0) {
             return Err(BlobError::BadHead { given: head.len() as u64 });
         }
+        fail::fail_point!("blob::spool-seal");
         let written = disk::write_parts(&file.file, &[head.into()], 0);
         written.map_err(|error| file.failed("write", error))?;
+        fail::fail_point!("blob::spool-sealed");
         file.spool.backlog.add(file.name, summed.length);
         Ok(Sealed {
             file,
@@ -91,6 +93,7 @@ impl Incoming {
     fn append(&mut self, parts: &[Bytes]) -> Result<(), BlobError> {
         let spool = &self.file.spool;
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
+        fail::fail_point!("blob::spool-write", |errno| Err(self.file.failed("write", disk::injected(errno))));
         spool.gauge.spend(bytes).map_err(|room| spool.no_space(room))?;
         disk::write_parts(&self.file.file, parts, HEAD_LEN + self.sums.length())
             .map_err(|error| self.file.failed("write", error))?;
@@ -176,11 +179,13 @@ impl SpoolFile {
 
     fn flush(&self) -> Result<(), BlobError> {
         self.wait_behind()?;
+        fail::fail_point!("blob::spool-flush", |errno| Err(self.failed("flush", disk::injected(errno))));
         rustix::fs::fdatasync(&self.file).map_err(|error| self.failed("flush", error.into()))?;
         if !self.named_durably {
             let folder = self.spool.folder(self.name.folder());
             disk::flush_folder(&folder).map_err(|error| self.spool.failed("flush", &folder, error))?;
         }
+        fail::fail_point!("blob::spool-flushed");
         self.spool.trusted()
     }
 }

@@ -36,6 +36,9 @@ impl Records {
         if path.exists() {
             return Err(BlobError::Collision { key: name.to_owned() });
         }
+        fail::fail_point!("blob::record-write", |errno| {
+            Err(BlobError::from_os("write", &path, disk::injected(errno)))
+        });
         let part = self.folder.join(format!("{name}{PART}"));
         disk::remove_file(&part)?;
         let written = disk::make_file(&part).and_then(|mut file| {
@@ -45,7 +48,9 @@ impl Records {
         written
             .inspect_err(|_| drop(fs::remove_file(&part)))
             .map_err(|error| BlobError::from_os("write", &part, error))?;
+        fail::fail_point!("blob::record-flushed");
         fs::rename(&part, &path).map_err(|error| BlobError::from_os("rename", &part, error))?;
+        fail::fail_point!("blob::record-renamed");
         // Not known to survive: whoever asked is told that it failed, so it should not be found either.
         disk::flush_folder(&self.folder)
             .inspect_err(|_| drop(fs::remove_file(&path)))

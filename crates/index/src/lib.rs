@@ -21,6 +21,10 @@ use model::SopInstanceUid;
 /// The port that the archive uses. All writes go through one writer that commits in groups.
 #[async_trait::async_trait]
 pub trait Index: Send + Sync {
+    /// Waits for a failure after which no later write is believed until the index is opened again; for ever while there is
+    /// none.
+    async fn failed(&self) -> IndexError;
+
     /// Adds instances in one transaction; readers see them when it returns. Not flushed by itself: what a power cut
     /// takes, recovery gives back from the spool. The outcomes are in the order of `instances`.
     async fn insert(&self, instances: Vec<NewInstance>) -> Result<Vec<Inserted>, IndexError>;

@@ -12,6 +12,8 @@ mod decoding;
 mod doors;
 mod event;
 mod exit;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod import;
 mod jobs;
 mod logging;

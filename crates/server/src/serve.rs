@@ -28,6 +28,9 @@ use crate::{jobs, logging, observe, open, tls};
 /// What placing gets of the time to drain; what it does not reach, the next start does.
 const PLACING: Duration = Duration::from_secs(3);
 
+/// What answers get that are on their way when the index fails.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Runs the server until a signal ends it.
 ///
 /// # Errors
@@ -35,6 +38,8 @@ const PLACING: Duration = Duration::from_secs(3);
 pub fn run(flags: &Serve, json: bool) -> anyhow::Result<Exit> {
     let loaded = Loaded::read(flags.config.as_deref(), &flags.overrides())?.validated()?;
     logging::start(&loaded.config.log)?;
+    #[cfg(feature = "failpoints")]
+    crate::failpoints::set()?;
     let runtime = runtime(loaded.config.process.workers)?;
     let result = runtime.block_on(serve(loaded, json));
     // Whatever still blocks a thread by now was cut.
@@ -70,11 +75,18 @@ async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
     }
     let prepared = start::prepare(&config, mode)?;
     let listening = sockets.listening(&config)?;
-    let server = Server::start(&config, mode, &prepared, sockets, archive, metrics)?;
+    let server = Server::start(&config, mode, &prepared, sockets, archive.clone(), metrics)?;
     Announcement { config: &config, mode, prepared: &prepared, listening: &listening }.print(json);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
-    let signal = signals.next().await;
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        error = archive.failed() => {
+            // A flush that failed is never believed again (R4): whoever starts the server anew has the spool checked.
+            server.drain(LAST_WORDS).await;
+            anyhow::bail!("the disk failed under the index, and nothing more can be stored: {error}");
+        }
+    };
     tracing::info!(signal, "draining");
     tokio::select! {
         () = server.drain(Duration::from_secs(config.process.drain_seconds)) => {}

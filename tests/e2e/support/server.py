@@ -21,6 +21,11 @@ def binary() -> Path:
     return Path(named) if named else target / "release/overread"
 
 
+def failing_binary() -> Path:
+    """The same with failpoints, as `tests/run build` leaves it beside the other."""
+    return Path(os.environ.get("OVERREAD_FAILPOINTS_BINARY", binary().with_name("overread-failpoints")))
+
+
 def run(*arguments, timeout: float = 60, **options) -> subprocess.CompletedProcess:
     """One command of the binary, to its end."""
     return subprocess.run([binary(), *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
@@ -38,6 +43,7 @@ class Server:
         self.data = Path(data)
         self.flags = ["--insecure-loopback"] if flags is None else list(flags)
         self.config, self.env, self.wanted = config, env or {}, set(wanted)
+        self.program = binary()
         self.process = None
         self.addresses: dict[str, tuple[str, int]] = {}
         self.output: list[str] = []
@@ -50,7 +56,7 @@ class Server:
         self.stop()
 
     def command(self) -> list[str]:
-        command = [str(binary()), "serve", "--data", str(self.data), "--aet", AET]
+        command = [str(self.program), "serve", "--data", str(self.data), "--aet", AET]
         for listener in ("--http", "--dimse"):
             command += [] if listener in self.flags else [listener, "127.0.0.1:0"]
         if self.config is not None:
@@ -93,7 +99,7 @@ class Server:
                     return
             except OSError:
                 pass
-            if time.monotonic() - began > seconds:
+            if self.process.poll() is not None or time.monotonic() - began > seconds:
                 raise DidNotStart("never ready\n" + "".join(self.output))
             time.sleep(0.005)
 

@@ -9,11 +9,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::SetOnce;
 
 use super::readers::Readers;
 use super::writer::Job;
@@ -29,6 +30,9 @@ const FEW: u32 = 256;
 const ROUNDS: usize = 8;
 /// The log grows to so many times its usual length while readers or the disk keep it; then the writer waits.
 const TOO_LONG: u32 = 8;
+
+/// The flush that failed, if ever one does.
+pub(super) type Failure = Arc<SetOnce<IndexError>>;
 
 /// The writer's side.
 pub(super) struct Log {
@@ -54,7 +58,7 @@ struct Shared {
     /// One checkpoint at a time: the engine would answer the second that it is busy.
     turn: Mutex<()>,
     /// A flush failed. The kernel may have dropped the pages, and would report success the next time.
-    failure: OnceLock<IndexError>,
+    failure: Failure,
 }
 
 /// Starts the checkpoint thread; it ends when the [`Log`] is dropped.
@@ -64,6 +68,7 @@ pub(super) fn start(
     config: &Config,
     readers: Arc<Readers>,
     writer: tokio::sync::mpsc::WeakSender<Job>,
+    failure: Failure,
 ) -> Result<(Log, JoinHandle<()>), IndexError> {
     let conn = schema::checkpointer(path)?;
     let shared = Arc::new(Shared {
@@ -75,7 +80,7 @@ pub(super) fn start(
         few_left: AtomicBool::new(false),
         file,
         turn: Mutex::new(()),
-        failure: OnceLock::new(),
+        failure,
     });
     let (wake, woken) = mpsc::sync_channel(1);
     let log = Log { shared: Arc::clone(&shared), wake };
@@ -170,7 +175,7 @@ impl Shared {
     /// Moves what no reader still needs in the log; how many of the log's pages are moved by now.
     fn checkpoint(&self, conn: &Connection) -> u32 {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.failure.get().is_some() {
+        if self.failure.initialized() {
             return 0;
         }
         self.behind.store(false, Ordering::Relaxed);

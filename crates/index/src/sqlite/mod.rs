@@ -76,6 +76,7 @@ struct Inner {
     readers: Arc<Readers>,
     jobs: Option<mpsc::Sender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    failure: log::Failure,
     /// Behind the connections in the order of dropping.
     _file: Arc<File>,
 }
@@ -92,8 +93,15 @@ impl SqliteIndex {
         let file = Arc::new(file);
         let readers = Arc::new(Readers::new(path.to_owned(), config.clone()));
         let (jobs, queue) = mpsc::channel(config.queue.max(1));
-        let (log, log_thread) =
-            log::start(path, Arc::clone(&file), &config, Arc::clone(&readers), jobs.downgrade())?;
+        let failure = log::Failure::default();
+        let (log, log_thread) = log::start(
+            path,
+            Arc::clone(&file),
+            &config,
+            Arc::clone(&readers),
+            jobs.downgrade(),
+            Arc::clone(&failure),
+        )?;
         let writer = Writer::new(conn, log)?;
         let group = config.group.max(1);
         let writer_thread = thread::Builder::new()
@@ -101,7 +109,8 @@ impl SqliteIndex {
             .spawn(move || writer.run(queue, group))
             .map_err(|error| IndexError::Engine(format!("no thread for the writer: {error}")))?;
         let threads = vec![writer_thread, log_thread];
-        let inner = Inner { path: path.to_owned(), config, readers, jobs: Some(jobs), threads, _file: file };
+        let inner =
+            Inner { path: path.to_owned(), config, readers, jobs: Some(jobs), threads, failure, _file: file };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -149,6 +158,10 @@ impl Drop for Inner {
 
 #[async_trait::async_trait]
 impl Index for SqliteIndex {
+    async fn failed(&self) -> IndexError {
+        self.inner.failure.wait().await.clone()
+    }
+
     async fn insert(&self, instances: Vec<NewInstance>) -> Result<Vec<Inserted>, IndexError> {
         self.write(|answer| Job::Insert(instances, answer)).await
     }

@@ -177,7 +177,7 @@ impl Writer {
     fn end(&mut self, lost: Option<IndexError>) -> Result<(), IndexError> {
         let committed = match lost {
             Some(error) => Err(error),
-            None => run(&self.conn, "COMMIT").map_err(IndexError::from),
+            None => commit(&self.conn),
         };
         let Err(error) = &committed else {
             return Ok(());
@@ -199,6 +199,13 @@ impl Writer {
 fn answer<T: Send + 'static>(to: Answer<T>, outcome: Result<T, IndexError>) -> Finish {
     // A caller that is gone needs no answer; its rows stay.
     Box::new(move |committed| drop(to.send(committed.and(outcome))))
+}
+
+fn commit(conn: &Connection) -> Result<(), IndexError> {
+    fail::fail_point!("index::commit", |_| Err(IndexError::Flush("injected".into())));
+    run(conn, "COMMIT")?;
+    fail::fail_point!("index::committed");
+    Ok(())
 }
 
 fn run(conn: &Connection, statement: &str) -> rusqlite::Result<()> {
