@@ -183,6 +183,23 @@ def every_answer(server) -> list[str]:
     return answers
 
 
+def proved(server) -> None:
+    """Everything on disk is as it should be, and an index made from the files alone gives the same answers."""
+    before = every_answer(server)
+    assert server.stop() == 0
+    assert not leftovers(server.data)
+    verified = run("verify", "--data", server.data, "--json", timeout=300)
+    assert verified.returncode == 0, verified.stdout[-2000:] + verified.stderr[-2000:]
+    index = list(server.data.glob("overread.db*"))
+    assert index
+    [f.unlink() for f in index]
+    rebuilt = run("rebuild", "--data", server.data, timeout=300)
+    assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
+    server.start()
+    after = every_answer(server)
+    assert len(before) == len(after) and [a for a, b in zip(before, after) if a != b] == []
+
+
 @pytest.mark.timeout(60 + CYCLES * 30)
 def test_kill_9(tmp_path, request):
     moments = random.Random(SEED)
@@ -207,22 +224,7 @@ def test_kill_9(tmp_path, request):
     assert not wrong, wrong[:5]
     print(f"{len(rig.journal.acked)} acknowledged, {len(checked)} seen, slowest start {slowest * 1000:.0f} ms")
 
-    assert rig.server.stop() == 0
-    assert not leftovers(rig.server.data)
-    verified = run("verify", "--data", rig.server.data, "--json", timeout=300)
-    assert verified.returncode == 0, verified.stdout[-2000:] + verified.stderr[-2000:]
-
-    rig.server.start()
-    before = every_answer(rig.server)
-    rig.server.stop()
-    index = list(rig.server.data.glob("overread.db*"))
-    assert index
-    [f.unlink() for f in index]
-    rebuilt = run("rebuild", "--data", rig.server.data, timeout=300)
-    assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
-    rig.server.start()
-    after = every_answer(rig.server)
-    assert len(before) == len(after) and [a for a, b in zip(before, after) if a != b] == []
+    proved(rig.server)
     rig.server.stop()
     shutil.rmtree(rig.server.data)
 

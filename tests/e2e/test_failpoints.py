@@ -12,8 +12,8 @@ import time
 import pytest
 
 from support import part10, stow, synth, wire
-from support.server import ROOT, DidNotStart, Server, failing_binary, run
-from test_crash import every_answer
+from support.server import ROOT, DidNotStart, Server, failing_binary
+from test_crash import proved
 
 TURNS = [int(turn) for turn in os.environ.get("OVERREAD_TURNS", "1,4").split(",")]
 AT_ONCE = "[storage]\npurge_after_seconds = 0\n"
@@ -123,19 +123,6 @@ def as_usual(server: Server) -> None:
     assert server.ready_after < 2, server.ready_after
 
 
-def end(server: Server) -> None:
-    """Everything on disk is as it should be, and an index made from the files alone gives the same answers."""
-    before = every_answer(server)
-    assert server.stop() == 0
-    assert not [p for p in server.data.rglob("*.part")]
-    verified = run("verify", "--data", server.data, "--json")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    [file.unlink() for file in server.data.glob("overread.db*")]
-    assert run("rebuild", "--data", server.data).returncode == 0
-    server.start()
-    assert every_answer(server) == before
-
-
 def test_there_are_points_in_every_step():
     assert len(POINTS) >= 20 and {"blob", "index", "archive"} == {point.split("::")[0] for point in POINTS}, POINTS
 
@@ -162,7 +149,7 @@ def test_the_process_dies(tmp_path, request, point, turn):
         work.deleting = None
     work.round()
     work.check()
-    end(server)
+    proved(server)
 
 
 EIO, ENOSPC, EDQUOT = 5, 28, 122
@@ -205,7 +192,7 @@ def test_the_disk_fails_once(tmp_path, request, point, errno, turn, door):
     server.stop()
     as_usual(server)
     as_shown(server, held)
-    end(server)
+    proved(server)
 
 
 def as_shown(server: Server, held: dict[str, bytes]) -> None:
@@ -226,7 +213,7 @@ def test_a_failed_flush_of_the_index_ends_the_process(tmp_path, request, turn):
     as_usual(server)
     work.check()
     work.unanswered.clear()
-    end(server)
+    proved(server)
 
 
 @pytest.mark.parametrize("errno", [EIO, ENOSPC])
@@ -240,7 +227,7 @@ def test_a_deletion_that_cannot_be_recorded_did_not_happen(tmp_path, request, er
     as_shown(server, {uid: data})
     assert server.request("DELETE", folder_of(300)).status == 204
     assert server.json("instances") == []
-    end(server)
+    proved(server)
 
 
 def test_placing_goes_on_after_the_folder_could_not_be_flushed(tmp_path, request):
@@ -255,4 +242,4 @@ def test_placing_goes_on_after_the_folder_could_not_be_flushed(tmp_path, request
         assert time.monotonic() < until, "not placed"
         as_shown(server, held)
     as_shown(server, held)
-    end(server)
+    proved(server)
