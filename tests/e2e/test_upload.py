@@ -118,7 +118,7 @@ def test_a_large_zip_takes_no_memory(server):
 
 
 def test_over_the_limit(tmp_path):
-    with Server(tmp_path / "data", config="[limits]\nrequest_bytes = 100_000\n") as server:
+    with Server(tmp_path / "data", config="[limits]\nrequest_bytes = 100_000\ninstance_bytes = 100_000\n") as server:
         content = zipped({f"IM{n}": image(4, n) for n in range(200)}, zipfile.ZIP_STORED)
         assert len(content) > 200_000
         assert upload(server, content).status == 413
