@@ -469,7 +469,7 @@ def test_aborts_free_everything(server):
                 peer.send(pdu(4, pdv(1, 0, bytes(30_000))))
             [peer.abort, peer.reset, peer.close][n % 3]()
         deadline = time.monotonic() + 10
-        while server.metric("overread_associations") > 0 and time.monotonic() < deadline:
+        while server.metric("overread_dimse_associations") > 0 and time.monotonic() < deadline:
             time.sleep(0.05)
         return server.memory(), server.descriptors()
 

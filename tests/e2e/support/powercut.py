@@ -31,7 +31,7 @@ def call(*command, check=True) -> str:
 class Disk:
     """Plugged in by `with`; `cut` and `plug` in between."""
 
-    def __init__(self, home: Path, size: int = 2 << 30):
+    def __init__(self, home: Path, size: int = 4 << 30):
         self.image, self.switch = home / "disk.img", home / "cut"
         self.fuse, self.folder = home / "fuse", home / "disk"
         self.fuse.mkdir()
@@ -39,7 +39,7 @@ class Disk:
         with self.image.open("wb") as image:
             image.truncate(size)
         self.nbd = self.loop = None
-        self.fresh = True
+        self.size, self.fresh = size, True
 
     def __enter__(self):
         self.plug()
