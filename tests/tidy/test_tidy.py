@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # docs/architecture.md: a crate uses rows below it, never one beside it.
 LAYERS = {
     "model": 0, "codec": 0,
-    "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1,
-    "index": 2, "blob": 2, "worker": 2,
+    "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1, "audit": 1,
+    "index": 2, "blob": 2, "worker": 2, "trail": 2,
     "archive": 3, "identity": 3, "opinion": 3,
     "scp": 4, "gateway": 4, "pages": 4, "transfer": 4,
     "server": 5,
@@ -32,6 +32,8 @@ FORBIDDEN = {
     "dicomweb": {"tokio", "axum", "hyper", "rusqlite", "dicom-ul"},
     "imaging": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
     "access": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
+    "audit": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
+    "trail": {"axum", "hyper", "http", "dicom-ul", "dimse", "dicomweb"},
     "index": {"axum", "hyper", "http", "dicom-ul"},
     "blob": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "dicom-object"},
     "archive": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "rustls", "tokio-rustls"},
@@ -171,7 +173,7 @@ def test_tests_cite_ids_that_exist():
     if not checklist.exists():
         pytest.skip("the checklist is not beside the project")
     known = {line.split("\t")[0] for line in checklist.read_text().splitlines()}
-    cited = re.compile(r"\b(?:STOW|WADO|QIDO|JSON|TS|DIMSE|TLS|AUTH)-\d{3}\b")
+    cited = re.compile(r"\b(?:STOW|WADO|QIDO|JSON|TS|DIMSE|TLS|AUTH|AUD)-\d{3}\b")
     wrong = {f"{p.relative_to(ROOT)}: {i}" for p in tracked("crates/*.rs", "tests/*.py") for i in cited.findall(p.read_text())
              if i not in known}
     assert not wrong, wrong
