@@ -36,7 +36,8 @@ pub(crate) async fn all_bulk(call: &Call<'_>, place: Place, which: Which) -> Res
 /// The bulk data of a target as parts.
 pub(crate) async fn answer(call: &Call<'_>, target: Target, which: Which) -> Result<Response, Refusal> {
     let archive = call.app.archive();
-    let left_out = left_out(archive.instances(&call.who, target.clone()).await?).await?;
+    call.trace.begins_anew();
+    let left_out = left_out(call, archive.instances(&call.who, target.clone()).await?).await?;
     let parts = Parts {
         archive: archive.clone(),
         base: call.app.base().clone(),
@@ -81,7 +82,7 @@ pub(crate) async fn answer(call: &Call<'_>, target: Target, which: Which) -> Res
 }
 
 /// How many instances have pixel data that nothing here decodes, by their transfer syntax.
-async fn left_out(mut instances: Instances) -> Result<u64, Refusal> {
+async fn left_out(call: &Call<'_>, mut instances: Instances) -> Result<u64, Refusal> {
     let mut count = 0;
     loop {
         let page = instances.next_page().await?;
@@ -89,6 +90,7 @@ async fn left_out(mut instances: Instances) -> Result<u64, Refusal> {
             return Ok(count);
         }
         for record in page {
+            call.trace.gives(&record);
             let stored = syntax(&record)?;
             let readable =
                 stored.pixels == Pixels::Native || archive::possible_syntaxes(stored).contains(&EXPLICIT_LE);

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use access::Principal;
 use archive::{Archive, Which};
+use audit::{Recorder, Unrecorded};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::audited::{self, Subject, Trace};
 use crate::authenticate::{Authenticate, Peer};
 use crate::config::Config;
 use crate::cors::Cors;
@@ -55,6 +57,7 @@ pub struct Gateway {
     viewer: Option<Viewer>,
     pages: Router,
     metrics: Option<RenderMetrics>,
+    recorder: Arc<dyn Recorder>,
 }
 
 impl Gateway {
@@ -72,7 +75,8 @@ impl Gateway {
         let study_list = config.viewer.study_list;
         let folder = config.viewer.folder.as_deref();
         let viewer = folder.map(|folder| Viewer::open(folder, study_list, root)).transpose()?;
-        Ok(Self { archive, authenticate, config, origin, viewer, pages: Router::new(), metrics: None })
+        let (pages, recorder) = (Router::new(), Arc::new(Unrecorded));
+        Ok(Self { archive, authenticate, config, origin, viewer, pages, metrics: None, recorder })
     }
 
     /// Adds routes of others at the root. Their requests carry [`Peer`] (as `Arc<Peer>`) and
@@ -84,6 +88,11 @@ impl Gateway {
     /// Gives `/metrics` something to show.
     pub fn with_metrics(self, render: RenderMetrics) -> Self {
         Self { metrics: Some(render), ..self }
+    }
+
+    /// Tells this recorder what is done. Without one nobody is told.
+    pub fn with_recorder(self, recorder: Arc<dyn Recorder>) -> Self {
+        Self { recorder, ..self }
     }
 
     /// Serves until `stop`, then finishes what is in progress for at most [`crate::Limits::drain`].
@@ -122,6 +131,7 @@ impl Gateway {
             zip_places: Semaphore::new(zip_upload::AT_ONCE),
             secret,
             metrics: self.metrics,
+            recorder: self.recorder,
             stop,
         }));
         Router::new()
@@ -178,6 +188,7 @@ struct Shared {
     zip_places: Semaphore,
     secret: [u8; 32],
     metrics: Option<RenderMetrics>,
+    recorder: Arc<dyn Recorder>,
     stop: CancellationToken,
 }
 
@@ -234,7 +245,27 @@ impl App {
     }
 
     pub(crate) async fn authenticate(&self, caller: &Caller) -> Result<Principal, Refusal> {
-        Ok(self.0.authenticate.authenticate(&caller.headers, &caller.peer).await?)
+        let found = self.0.authenticate.authenticate(&caller.headers, &caller.peer).await;
+        if let Err(error) = &found {
+            self.0.recorder.record(audited::unrecognised(*error, &caller.peer));
+        }
+        Ok(found?)
+    }
+
+    /// A trace of what this caller asks, if the audit has room for it.
+    pub(crate) fn trace(
+        &self,
+        who: &Principal,
+        caller: &Caller,
+        subject: Option<Subject>,
+        query: &str,
+    ) -> Result<Trace, Refusal> {
+        if !self.0.recorder.has_room() {
+            return Err(Refusal::unavailable(
+                "The audit trail cannot be written. Try again in some seconds.",
+            ));
+        }
+        Ok(Trace::new(&self.0.recorder, who, &caller.peer, subject, query))
     }
 
     /// A `Warning` header (PS3.18 8.3.4.2): only characters that a header may have are kept of the text.
@@ -278,6 +309,8 @@ pub(crate) struct Call<'a> {
     pub(crate) app: &'a App,
     pub(crate) who: Principal,
     pub(crate) caller: Caller,
+    /// What is told of it.
+    pub(crate) trace: Trace,
     /// The query string, percent-encoded.
     pub(crate) query: &'a str,
 }
@@ -341,8 +374,12 @@ async fn answer(
         let who = app.authenticate(&caller).await?;
         let path = path?;
         let query = parts.uri.query().unwrap_or("");
-        let call = Call { app, who, caller, query };
-        dispatch(call, &parts.method, path, &mut body).await
+        let below = parts.uri.path_and_query().map_or("", |whole| whole.as_str());
+        let trace = app.trace(&who, &caller, Subject::of(&parts.method, &path), below)?;
+        let call = Call { app, who, caller, trace, query };
+        let answered = dispatch(&call, &parts.method, path, &mut body).await;
+        call.trace.end(answered.as_ref().map_or_else(Refusal::status, Response::status));
+        answered
     }
     .await;
     if answered.is_err() {
@@ -352,28 +389,28 @@ async fn answer(
 }
 
 async fn dispatch(
-    call: Call<'_>,
+    call: &Call<'_>,
     method: &Method,
     path: Path,
     body: &mut store::Upload,
 ) -> Result<Response, Refusal> {
     match (method, &path, path.store()) {
-        (&Method::POST, _, Some(study)) => store::store(&call, study, body).await,
+        (&Method::POST, _, Some(study)) => store::store(call, study, body).await,
         (&Method::POST, &Path::Commitment(transaction), _) => {
-            commitment::request(&call, transaction, body).await
+            commitment::request(call, transaction, body).await
         }
-        (&Method::DELETE, &Path::Retrieve(place), _) => delete::delete(&call, place).await,
+        (&Method::DELETE, &Path::Retrieve(place), _) => delete::delete(call, place).await,
         (&Method::GET | &Method::HEAD, ..) => match path {
-            Path::Search { level, study, series } => search::search(&call, level, study, series).await,
-            Path::Retrieve(place) => retrieve::retrieve(&call, place).await,
-            Path::Metadata(place) => metadata::metadata(&call, place).await,
-            Path::Frames(place, list) => frames::frames(&call, place, &list).await,
-            Path::Bulk(place, value) => bulk::bulk(&call, place, &value).await,
-            Path::Commitment(transaction) => commitment::result(&call, transaction).await,
-            Path::AllBulk(place) => all_bulk::all_bulk(&call, place, Which::All).await,
-            Path::PixelData(place) => all_bulk::all_bulk(&call, place, Which::Pixels).await,
-            Path::Rendered(place, list) => rendered::rendered(&call, place, list.as_ref()).await,
-            Path::Thumbnail(place, list) => thumbnail::thumbnail(&call, place, list.as_ref()).await,
+            Path::Search { level, study, series } => search::search(call, level, study, series).await,
+            Path::Retrieve(place) => retrieve::retrieve(call, place).await,
+            Path::Metadata(place) => metadata::metadata(call, place).await,
+            Path::Frames(place, list) => frames::frames(call, place, &list).await,
+            Path::Bulk(place, value) => bulk::bulk(call, place, &value).await,
+            Path::Commitment(transaction) => commitment::result(call, transaction).await,
+            Path::AllBulk(place) => all_bulk::all_bulk(call, place, Which::All).await,
+            Path::PixelData(place) => all_bulk::all_bulk(call, place, Which::Pixels).await,
+            Path::Rendered(place, list) => rendered::rendered(call, place, list.as_ref()).await,
+            Path::Thumbnail(place, list) => thumbnail::thumbnail(call, place, list.as_ref()).await,
             Path::Service => Err(Refusal::method(path.allow())),
         },
         _ => Err(Refusal::method(path.allow())),

@@ -25,6 +25,7 @@ pub(crate) async fn bulk(call: &Call<'_>, place: Place, path: &BulkPath) -> Resu
         let location = format!("{instance}/bulkdata/{}", path.as_str());
         return frames::all(call, &accept, &target, &location).await;
     }
+    call.trace.gives(&value.record);
     let mut offers = bulk_offers().to_vec();
     if value.is_codestream() {
         let stored = transfer_syntax::by_uid(&value.record.transfer_syntax);

@@ -1,11 +1,13 @@
 //! DELETE of a study, a series or an instance. PS3.18 has no such transaction; what clients call so is this.
 
-use archive::Target;
+use archive::{Include, Level, Query, Target};
+use audit::Patient;
 use axum::body::Body;
 use axum::response::Response;
 use dicomweb::query::{DeleteRequest, QueryError};
 use dicomweb::url::Place;
 use http::StatusCode;
+use model::Tag;
 
 use crate::app::Call;
 use crate::refusal::Refusal;
@@ -24,8 +26,23 @@ pub(crate) async fn delete(call: &Call<'_>, place: Place) -> Result<Response, Re
     };
     let source = call.caller.peer.address.ip().to_string();
     let reason = query.reason.as_deref().unwrap_or("");
+    call.trace.because(reason);
+    call.trace.is_of(patient(call, &target).await?);
     call.app.archive().remove(&call.who, &target, &source, reason).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
+}
+
+/// Whose study it is; afterwards nobody could say.
+async fn patient(call: &Call<'_>, target: &Target) -> Result<Option<Patient>, Refusal> {
+    let issuer = vec![Tag(0x0010, 0x0021)];
+    let query = Query {
+        study: Some(target.study),
+        include: Include::Fields(vec![issuer]),
+        limit: Some(1),
+        ..Query::of(Level::Study)
+    };
+    let page = call.app.archive().search(&call.who, query).await?;
+    Ok(page.results.first().and_then(|study| Patient::read(&study.json)))
 }

@@ -88,6 +88,7 @@ fn lies_there(offer: &Offer, stored: Syntax) -> bool {
 }
 
 async fn answer(call: &Call<'_>, found: Frames, offer: &Offer) -> Result<Response, Refusal> {
+    call.trace.gives(&found.record);
     let numbers: Vec<String> = found.frames.iter().map(|frame| frame.number.to_string()).collect();
     let made = !lies_there(offer, found.syntax);
     let maker = if made { MAKER } else { "" };
@@ -171,6 +172,7 @@ async fn value(
     offer: &Offer,
     location: &str,
 ) -> Result<Response, Refusal> {
+    call.trace.gives(record);
     let tag = Tag::of(&record.digest, &format!("pixels {}{MAKER}", offer.to_string_with_syntax()));
     if let Some(response) = unchanged(call, &tag) {
         return Ok(response);

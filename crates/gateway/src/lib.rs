@@ -4,11 +4,12 @@
 //! administer. The grammar is in `dicomweb`, what is kept in `archive`; this crate must not know the other edges.
 //!
 //! ```text
-//! Gateway::new(archive, authenticate, config)?.with_pages(router).with_metrics(render).serve(listener, tls, stop).await
+//! Gateway::new(archive, authenticate, config)?.with_pages(router).with_metrics(render).with_recorder(audit).serve(listener, tls, stop).await
 //! ```
 
 mod all_bulk;
 mod app;
+mod audited;
 mod authenticate;
 mod bulk;
 mod capabilities;

@@ -55,8 +55,7 @@ impl Refusal {
         self
     }
 
-    /// The status, for tests.
-    #[cfg(test)]
+    /// The status.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }

@@ -98,6 +98,7 @@ pub(crate) async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Res
         return all_bulk::answer(call, of_record(&record), Which::All).await;
     }
     let maker = if lies_there(&offer, stored) { "" } else { MAKER };
+    call.trace.gives(&record);
     let tag = Tag::of(&record.digest, &format!("{}{maker}", offer.to_string_with_syntax()));
     if let Some(response) = unchanged(call, &tag) {
         return Ok(response);
@@ -238,6 +239,7 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
                     return all_bulk::answer(call, target, Which::All).await;
                 }
                 Some(offer) => {
+                    call.trace.gives(&record);
                     given += 1;
                     if given <= HELD {
                         held.push_back((record, offer));

@@ -33,6 +33,7 @@ pub(crate) async fn thumbnail(
     let target = if place.instance.is_some() { target } else { representative(call, target).await? };
     let archive = call.app.archive();
     let subject = archive.showable(&call.who, &target).await?;
+    call.trace.gives(&subject.record);
     let number = frames.and_then(|list| list.numbers().first()).copied();
     if let Some(beyond) = number.filter(|number| *number > subject.frames) {
         let text = format!("There is no frame {beyond}: the instance has {}.", subject.frames);

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use audit::What;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use dicomweb::media::{Accept, DICOM, Resource};
@@ -11,6 +12,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::app::{App, Call, Caller, respond};
+use crate::audited::Subject;
 use crate::refusal::Refusal;
 use crate::retrieve;
 
@@ -26,8 +28,12 @@ pub(crate) async fn wado(State(app): State<App>, request: Request) -> Response {
             Method::GET | Method::HEAD => {
                 let caller = Caller::of(&app, &parts);
                 let who = app.authenticate(&caller).await?;
-                let call = Call { app: &app, who, caller, query: parts.uri.query().unwrap_or("") };
-                answer(&call).await
+                let trace = app.trace(&who, &caller, Some(Subject::uri()), "")?;
+                let query = parts.uri.query().unwrap_or("");
+                let call = Call { app: &app, who, caller, trace, query };
+                let answered = answer(&call).await;
+                call.trace.end(answered.as_ref().map_or_else(Refusal::status, Response::status));
+                answered
             }
             _ => Err(Refusal::method(METHODS)),
         }
@@ -50,7 +56,9 @@ async fn answer(call: &Call<'_>) -> Result<Response, Refusal> {
             "This server does not de-identify on retrieval: leave anonymize out, or take the instance elsewhere.",
         ));
     }
-    match wants_dicom(call, &request) {
+    let whole = wants_dicom(call, &request);
+    call.trace.is_about(if whole { What::Retrieve } else { What::View }, &request.study);
+    match whole {
         true => dicom(call, &request).await,
         false => rendered(call, &request).await,
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use access::Action;
 use archive::unpack::{self, Offer, SourceError, Verdict};
-use archive::{Scratch, Stored};
+use archive::{Scratch, StoreError, StoreErrorKind, Stored};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use http::{HeaderValue, Method, StatusCode};
 use tokio::sync::{SemaphorePermit, mpsc};
 
 use crate::app::{App, Call, Caller, respond};
+use crate::audited::Subject;
 use crate::refusal::{Refusal, sentence};
 use crate::store::{Upload, UploadError, announced, too_large};
 
@@ -47,8 +48,12 @@ pub(crate) async fn upload(State(app): State<App>, request: Request) -> Response
                 let mut body = Upload::new(body, &parts.headers, &app.config().limits);
                 let answered = async {
                     let who = app.authenticate(&caller).await?;
-                    let call = Call { app: &app, who, caller, query: parts.uri.query().unwrap_or("") };
-                    store(&call, &mut body).await
+                    let trace = app.trace(&who, &caller, Some(Subject::zip()), "")?;
+                    let query = parts.uri.query().unwrap_or("");
+                    let call = Call { app: &app, who, caller, trace, query };
+                    let answered = store(&call, &mut body).await;
+                    call.trace.end(answered.as_ref().map_or_else(Refusal::status, Response::status));
+                    answered
                 }
                 .await;
                 if answered.is_err() {
@@ -184,12 +189,23 @@ async fn one(call: &Call<'_>, from: &str, number: usize, offer: Offer) -> (usize
         Offer::Unreadable { what, why } => (number, what, Outcome::Unreadable(why)),
         Offer::File(mut source) => {
             let stored = source.store(call.app.archive(), &call.who, from).await;
+            match &stored {
+                Ok(stored) => call.trace.keeps(stored, &call.who),
+                // A file that is no DICOM is nothing that could be kept.
+                Err(SourceError::Store(StoreError::Head(_))) => {}
+                Err(SourceError::Store(error)) => call.trace.refuses(is_ours(error)),
+                Err(SourceError::Broken(_)) => call.trace.refuses(false),
+            }
             count(&stored);
             let study = stored.as_ref().ok().map(|stored| *stored.study());
             let verdict = Verdict::of(&stored).expected(source.expected);
             (number, source.what, Outcome::Stored(verdict, study))
         }
     }
+}
+
+fn is_ours(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::NoSpace | StoreErrorKind::Unavailable)
 }
 
 fn count(stored: &Result<Stored, SourceError>) {

@@ -55,6 +55,8 @@ pub(crate) async fn by_uri(
     let wishes = Wishes::of_uri(request);
     let archive = call.app.archive();
     let subject = archive.showable(&call.who, target).await?;
+    call.trace.begins_anew();
+    call.trace.gives(&subject.record);
     let frame = request.rendering.frame;
     if frame.is_some_and(|frame| subject.frames <= 1 || frame > subject.frames) {
         let text = format!("There is no such frame to choose: the instance has {}.", subject.frames.max(1));
@@ -93,6 +95,8 @@ async fn one(
     frames: Option<&FrameList>,
 ) -> Result<Response, Refusal> {
     let subject = call.app.archive().showable(&call.who, target).await?;
+    call.trace.begins_anew();
+    call.trace.gives(&subject.record);
     match subject.kind {
         Kind::Image => pictures::image(call, accept, wishes, subject, frames).await,
         Kind::State => pictures::state(call, accept, wishes, target, subject, frames).await,

@@ -101,6 +101,7 @@ impl<'a> Ledger<'a> {
                 return;
             }
         };
+        self.call.trace.keeps(&stored, &self.call.who);
         let (warning, label) = match stored.outcome() {
             Outcome::New => (None, "new"),
             Outcome::Same => (None, "same"),
@@ -161,6 +162,7 @@ impl<'a> Ledger<'a> {
         failure: Failure,
         why: &str,
     ) {
+        self.call.trace.refuses(matches!(failure, Failure::NoSpace | Failure::Unavailable));
         metrics::counter!("overread_store_errors_total", "door" => "stow", "kind" => failure_label(failure))
             .increment(1);
         self.complaints.push(format!("{:04X} {} {}: {why}", failure.code(), self.noun, number + 1));
