@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use archive::Archive;
+use audit::Recorder;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -16,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::places::{Place, Places};
 use crate::serve::{From, serve};
 use crate::services::Services;
-use crate::{Callers, Config, record};
+use crate::{Callers, Config, audited, record};
 
 /// How long a listener rests when the system has no file descriptor for a connection.
 const REST: Duration = Duration::from_millis(50);
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) archive: Archive,
     pub(crate) callers: Box<dyn Callers>,
+    pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) services: Services,
     pub(crate) large_reads: Arc<Semaphore>,
     pub(crate) draining: CancellationToken,
@@ -41,8 +43,13 @@ pub(crate) struct Shared {
 }
 
 impl Scp {
-    /// An edge that stores into `archive` for whom `callers` let in. It listens nowhere yet.
-    pub fn new(config: Config, archive: Archive, callers: impl Callers + 'static) -> Self {
+    /// An edge that stores into `archive` for whom `callers` let in, and tells `recorder`. It listens nowhere yet.
+    pub fn new(
+        config: Config,
+        archive: Archive,
+        callers: impl Callers + 'static,
+        recorder: Arc<dyn Recorder>,
+    ) -> Self {
         record::describe();
         let shared = Shared {
             places: Places::new(&config),
@@ -52,6 +59,7 @@ impl Scp {
             cutting: CancellationToken::new(),
             tasks: TaskTracker::new(),
             callers: Box::new(callers),
+            recorder,
             archive,
             config,
         };
@@ -144,5 +152,6 @@ async fn encrypted(
         Err(_) => "it took too long".to_owned(),
     };
     record::turned_away("tls");
+    shared.recorder.record(audited::no_tls(peer, &failure));
     tracing::warn!(peer.address = %peer, reason = %failure.escape_debug(), "a TLS handshake failed");
 }

@@ -12,6 +12,7 @@ use dimse::{Association, End, Event, Reject, State, Status};
 use model::AeTitle;
 use model::sop_class::VERIFICATION;
 
+use crate::audited;
 use crate::callers::{Admission, Call};
 use crate::connection::Connection;
 use crate::record;
@@ -152,6 +153,7 @@ impl<S: Wire> Serving<S> {
 
     fn rejected(&self, reject: Reject, called: &str, calling: &str) {
         record::rejected(reject);
+        self.shared.recorder.record(audited::rejected(reject, called, calling, self.from.peer));
         tracing::warn!(
             peer.address = %self.from.peer,
             association.called = %called.escape_debug(),
@@ -232,6 +234,15 @@ impl<S: Wire> Serving<S> {
                 Err(refusal)
             }
         };
+        if let Some(caller) = &self.caller {
+            let outcome = outcome.as_ref();
+            self.shared.recorder.record(audited::stored(
+                &caller.principal,
+                self.from.peer,
+                &request,
+                outcome,
+            ));
+        }
         let response = match &outcome {
             Ok(stored) => status::success(&request, stored),
             Err(refusal) => status::refusal(&request, refusal),
@@ -253,6 +264,9 @@ impl<S: Wire> Serving<S> {
         let Some(context) = negotiated.context(context).filter(|context| context.roles.scu) else {
             return Err(Refusal::Role);
         };
+        if !self.shared.recorder.has_room() {
+            return Err(Refusal::Unrecorded);
+        }
         if data == Dataset::None {
             return Err(Refusal::NoDataSet);
         }

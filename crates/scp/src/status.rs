@@ -17,6 +17,8 @@ pub(crate) enum Refusal {
     OtherClass,
     /// The requestor did not get the role of SCU on this context.
     Role,
+    /// The audit trail has no room: nothing is done that cannot be recorded.
+    Unrecorded,
     /// The archive did not take it.
     Archive(StoreError),
 }
@@ -44,16 +46,18 @@ impl Refusal {
             }
             Refusal::Uid(_, UidFault::Invalid) | Refusal::OtherClass => Status::DATA_SET_MISMATCH,
             Refusal::Class | Refusal::Role => Status::SOP_CLASS_NOT_SUPPORTED,
+            Refusal::Unrecorded => Status::OUT_OF_RESOURCES,
             Refusal::Archive(error) => of(error.kind()),
         }
     }
 
     /// Whether the fault is on this side: somebody has to look.
     pub(crate) fn is_ours(&self) -> bool {
-        matches!(
-            self,
-            Refusal::Archive(error) if matches!(error.kind(), StoreErrorKind::NoSpace | StoreErrorKind::Unavailable)
-        )
+        matches!(self, Refusal::Unrecorded)
+            || matches!(
+                self,
+                Refusal::Archive(error) if matches!(error.kind(), StoreErrorKind::NoSpace | StoreErrorKind::Unavailable)
+            )
     }
 
     /// Error Comment: what the sender may know, nothing of the data set's values.
@@ -73,9 +77,12 @@ impl Refusal {
                 | StoreError::TooLarge { .. }
                 | StoreError::TooManyAttributes { .. } => error.to_string(),
             },
-            Refusal::Uid(..) | Refusal::NoDataSet | Refusal::Class | Refusal::OtherClass | Refusal::Role => {
-                self.to_string()
-            }
+            Refusal::Uid(..)
+            | Refusal::NoDataSet
+            | Refusal::Class
+            | Refusal::OtherClass
+            | Refusal::Role
+            | Refusal::Unrecorded => self.to_string(),
         }
     }
 }
@@ -88,6 +95,7 @@ impl std::fmt::Display for Refusal {
             Refusal::Class => f.write_str("the SOP class is not stored here"),
             Refusal::OtherClass => f.write_str("the SOP class is not that of the presentation context"),
             Refusal::Role => f.write_str("the role of SCU was not negotiated"),
+            Refusal::Unrecorded => f.write_str("the audit trail cannot be written"),
             Refusal::Archive(error) => error.fmt(f),
         }
     }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use audit::chain::Head;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use model::{AeTitle, StudyUid};
 use transfer::Destination;
 
@@ -50,6 +51,8 @@ pub enum Command {
     ///
     /// The copy is a data folder: restore it by copying it back, or serve it where it lies.
     Backup(Backup),
+    /// Verifies, exports and reads the audit trail; works while the server is running.
+    Audit(Audit),
     /// Decodes and encodes images for the server that starts it: jobs on standard input, answers on standard output.
     #[command(hide = true)]
     DecodeWorker,
@@ -164,6 +167,86 @@ pub struct Backup {
     pub place: Place,
 }
 
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What to do with the audit trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Walks the chain, and names the first row that is not as it was written.
+    Verify {
+        /// A head that an earlier run printed and that was kept elsewhere: that row must still be there.
+        #[arg(long, value_name = "ROW:HASH")]
+        head: Option<Head>,
+        /// Which archive.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Writes rows, one on a line.
+    Export {
+        /// As DICOM Audit Messages, FHIR AuditEvents, or as they are kept; --json means json.
+        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Dicom)]
+        form: Form,
+        /// A new file to write to, instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Which rows.
+        #[command(flatten)]
+        choice: Choice,
+        /// Which archive.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Lists who accessed a patient's studies, when, from where and how.
+    Patient {
+        /// The Patient ID (0010,0020).
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Which rows of these.
+        #[command(flatten)]
+        choice: Choice,
+        /// Which archive.
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// The form of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// DICOM Audit Message (PS3.15 A.5), XML.
+    Dicom,
+    /// FHIR R4 AuditEvent (IHE BALP), NDJSON.
+    Fhir,
+    /// As kept, with number and hash.
+    Json,
+}
+
+/// Which rows of the trail.
+#[derive(Debug, Default, Args)]
+pub struct Choice {
+    /// From this moment on: 2026-01-15 or 2026-01-15T08:30:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before this moment.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// With this Patient ID.
+    #[arg(long = "of", value_name = "ID")]
+    pub patient: Option<String>,
+    /// About this study.
+    #[arg(long, value_name = "UID")]
+    pub study: Option<StudyUid>,
+    /// Of this principal, as in token:administrator or aet:CT1.
+    #[arg(long, value_name = "DOOR:NAME")]
+    pub principal: Option<String>,
+}
+
 /// `AET@HOST:PORT`; an IPv6 address stands in brackets.
 fn destination(text: &str) -> Result<Destination, String> {
     let form = "write AET@HOST:PORT, as in PACS@192.0.2.7:104";
@@ -213,6 +296,9 @@ mod tests {
             "verify",
             "rebuild --data d",
             "backup to",
+            "audit verify",
+            "audit export --form fhir --since 2026-01-15 --study 1.2 --output f",
+            "audit patient P1 --json",
         ];
         for line in good {
             let args = std::iter::once("overread").chain(line.split(' '));
@@ -233,6 +319,8 @@ mod tests {
             ("serve --http localhost:1", ErrorKind::ValueValidation),
             ("serve --port 1", ErrorKind::UnknownArgument),
             ("backup", ErrorKind::MissingRequiredArgument),
+            ("audit verify --head x", ErrorKind::ValueValidation),
+            ("audit export --form csv", ErrorKind::InvalidValue),
             ("frobnicate", ErrorKind::InvalidSubcommand),
         ];
         for (line, kind) in bad {

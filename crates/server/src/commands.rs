@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use archive::{Problem, rebuild as rebuild_index};
+use audit::{Outcome, Recorder as _, What};
+use blob::Blobs;
 
 use crate::announce::absolute;
 use crate::cli::{Backup, Import, Place, Send};
@@ -16,6 +19,7 @@ use crate::import::{self, Door};
 use crate::jobs::{self, Job};
 use crate::logging;
 use crate::open;
+use crate::recording;
 use crate::report::Report;
 use crate::send;
 
@@ -37,12 +41,14 @@ pub async fn import(command: Import, json: bool) -> anyhow::Result<Exit> {
         Some(_) => (Door::Server(folder), None),
         None => {
             let (archive, _) = open::open(&config).await?;
-            (Door::Archive(archive.clone()), Some(archive))
+            let trail = recording::open(&folder, Some(&archive)).await?;
+            (Door::Archive(archive.clone(), Arc::new(trail.clone())), Some((archive, trail)))
         }
     };
     let exit =
         tell(json, async |events| events.end(import::run(door, command.paths, &events).await).await).await;
-    if let Some(archive) = opened {
+    if let Some((archive, trail)) = opened {
+        recording::close(&trail).await;
         archive.close().await;
     }
     Ok(exit)
@@ -84,12 +90,22 @@ pub async fn rebuild(command: Place, json: bool) -> anyhow::Result<Exit> {
 /// Makes the new index beside the old one, and puts it in its place when it is whole.
 async fn rebuild_here(config: &Config, events: &Events) -> anyhow::Result<Summary> {
     let (blobs, _) = open::hold(config).await?;
+    let trail = recording::open(&config.data.folder, None).await?;
+    trail.record(recording::command(What::Start, "overread rebuild", Outcome::Success));
+    let rebuilt = rebuild_held(config, &blobs, events).await;
+    let outcome = if rebuilt.is_ok() { Outcome::Success } else { Outcome::Serious };
+    trail.record(recording::command(What::Stop, "overread rebuild", outcome));
+    recording::close(&trail).await;
+    rebuilt
+}
+
+async fn rebuild_held(config: &Config, blobs: &Blobs, events: &Events) -> anyhow::Result<Summary> {
     let file = open::index_file(config);
     let part = file.with_added_extension("rebuild");
     jobs::remove_index(&part)?;
     let index = open::open_index(part.clone()).await?;
     let tell = |done, all| events.progress(done, Some(all), 0);
-    let report = rebuild_index(&open::archive_config(config), &blobs, &index, tell).await?;
+    let report = rebuild_index(&open::archive_config(config), blobs, &index, tell).await?;
     open::close_index(index, &part).await?;
     for Problem { what, why } in &report.problems {
         events.item(Fate::Refused, what, why).await;
@@ -139,14 +155,16 @@ async fn on_archive(config: &Config, request: Request, job: Job, json: bool) -> 
         return Ok(exit);
     }
     let (archive, _) = open::open(config).await?;
-    let context = jobs::Context { folder: config.data.folder.clone(), ..jobs::Context::default() };
+    let trail = recording::open(&config.data.folder, Some(&archive)).await?;
+    let context = jobs::Context::new(config.data.folder.clone(), trail.clone());
     let exit = tell(json, |events| job.run(archive.clone(), &context, events)).await;
+    recording::close(&trail).await;
     archive.close().await;
     Ok(exit)
 }
 
 /// The configuration; the log of a command tells warnings only.
-fn configured(place: &Place) -> anyhow::Result<Config> {
+pub fn configured(place: &Place) -> anyhow::Result<Config> {
     let overrides = Overrides { data: place.data.clone(), ..Overrides::default() };
     let loaded = Loaded::read(place.config.as_deref(), &overrides)?.validated()?;
     logging::start_quiet(&loaded.config.log)?;

@@ -7,20 +7,31 @@ use std::path::{Path, PathBuf};
 use access::Principal;
 use anyhow::{Context as _, bail};
 use archive::Archive;
+use audit::{Outcome, Recorder as _, What};
 use tokio::sync::Mutex;
+use trail::Trail;
 
 use crate::event::{Events, Fate, Summary};
 use crate::open::{INDEX, close_index, open_index};
+use crate::recording;
 use crate::send::{self, Order};
 use crate::start;
 
 /// What jobs need beside the archive.
-#[derive(Default)]
 pub struct Context {
     /// The data folder.
     pub folder: PathBuf,
     /// Held by the backup that runs: two into one folder would spoil it.
     pub backup: Mutex<()>,
+    /// The audit trail, which is told.
+    pub trail: Trail,
+}
+
+impl Context {
+    /// For the data folder and its trail.
+    pub fn new(folder: PathBuf, trail: Trail) -> Self {
+        Self { folder, backup: Mutex::new(()), trail }
+    }
 }
 
 /// A job.
@@ -47,13 +58,31 @@ impl Job {
         }
     }
 
+    /// What the audit is told at its end; what is sent is told study by study.
+    fn done(&self) -> Option<audit::Event> {
+        match self {
+            Job::Verify => Some(recording::command(What::Start, "overread verify", Outcome::Success)),
+            Job::Backup { to } => {
+                let other = to.display().to_string();
+                let copied = recording::command(What::Export, "overread backup", Outcome::Success);
+                Some(audit::Event { other, ..copied })
+            }
+            Job::Send(_) => None,
+        }
+    }
+
     /// Does it, and tells how it went; dropped, it stops where it is.
     pub async fn run(self, archive: Archive, context: &Context, events: Events) {
+        let done = self.done();
         let result = match self {
             Job::Verify => verify(&archive, &events).await,
             Job::Backup { to } => backup(&archive, context, &to, &events).await,
-            Job::Send(order) => send::studies(&archive, &order, &events).await,
+            Job::Send(order) => send::studies(&archive, &order, &context.trail, &events).await,
         };
+        let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Serious };
+        if let Some(done) = done {
+            context.trail.record(audit::Event { outcome, ..done });
+        }
         events.end(result).await;
     }
 }
@@ -90,11 +119,20 @@ async fn backup(archive: &Archive, context: &Context, to: &Path, events: &Events
     let tell = |done: u64, bytes| events.progress(done, Some(held.max(done)), bytes);
     let report = archive.backup_files(&who, &copied, to, tell).await?;
     close_index(copied, &part).await?;
+    backup_trail(context, to).await?;
     // From the rename on the folder is the new backup; before it, it was the old one with some files more.
     let done = to.join(INDEX);
     remove_index_logs(&done)?;
     fs::rename(&part, &done).and_then(|()| fs::File::open(to)?.sync_all())?;
     Ok(Summary::Backup { instances: report.instances, bytes: report.bytes, folder: to.display().to_string() })
+}
+
+/// Copies the audit trail, with everything that happened until now.
+async fn backup_trail(context: &Context, to: &Path) -> anyhow::Result<()> {
+    context.trail.settle().await?;
+    let (folder, to) = (context.folder.clone(), to.to_owned());
+    tokio::task::spawn_blocking(move || trail::backup(&folder, &to)).await??;
+    Ok(())
 }
 
 /// A backup goes into a folder that is new, empty, or an earlier backup, and neither within the data folder nor
@@ -119,7 +157,10 @@ fn check_target(data: &Path, to: &Path) -> anyhow::Result<()> {
         name == INDEX
             || name == "studies"
             || name == "removed"
+            || name == trail::DATABASE
+            || name == trail::HEAD
             || name.to_string_lossy().starts_with("overread.db.part")
+            || name.to_string_lossy().starts_with("audit.db.part")
     };
     match fs::read_dir(to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -19,12 +19,14 @@ mod jobs;
 mod logging;
 mod observe;
 mod open;
+mod recording;
 mod report;
 mod send;
 mod serve;
 mod signals;
 mod start;
 mod tls;
+mod trail_command;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Verify(command) => on_runtime(commands::verify(command, json)),
         Command::Rebuild(command) => on_runtime(commands::rebuild(command, json)),
         Command::Backup(command) => on_runtime(commands::backup(command, json)),
+        Command::Audit(audit) => on_runtime(trail_command::run(audit.command, json)),
         Command::DecodeWorker => decoding::work(),
     };
     done.unwrap_or_else(|error| fail(&error, json)).into()

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use access::Principal;
 use anyhow::{Context, bail};
 use archive::{Archive, InstanceRecord, Target};
+use audit::{Outcome, Recorder, Unrecorded};
 use model::StudyUid;
 use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use crate::cli::Send;
 use crate::config::Config;
 use crate::event::{Events, Fate, Summary};
 use crate::import::{Found, Walk};
+use crate::recording;
 use crate::tls;
 
 /// Instances that wait in a delivery: their pairs of class and syntax are proposed together.
@@ -109,7 +111,12 @@ fn read(file: &Path) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When a study is not here, or the peer cannot be reached.
-pub async fn studies(archive: &Archive, order: &Order, events: &Events) -> anyhow::Result<Summary> {
+pub async fn studies(
+    archive: &Archive,
+    order: &Order,
+    recorder: &dyn Recorder,
+    events: &Events,
+) -> anyhow::Result<Summary> {
     let who = Principal::console();
     let mut targets = Vec::new();
     let mut total = 0;
@@ -124,7 +131,7 @@ pub async fn studies(archive: &Archive, order: &Order, events: &Events) -> anyho
         }
         targets.push(target);
     }
-    let mut sending = Sending::new(order, total, events)?;
+    let mut sending = Sending { recorder, ..Sending::new(order, total, events)? };
     for target in targets {
         let mut instances = archive.instances(&who, target).await?;
         loop {
@@ -163,6 +170,9 @@ pub async fn files(paths: Vec<PathBuf>, order: &Order, events: &Events) -> anyho
 /// A delivery and what came of it so far.
 struct Sending<'a> {
     delivery: Delivery,
+    /// Told of what is sent out of the archive.
+    recorder: &'a dyn Recorder,
+    to: String,
     events: &'a Events,
     total: u64,
     sent: u64,
@@ -174,7 +184,18 @@ struct Sending<'a> {
 impl<'a> Sending<'a> {
     fn new(order: &Order, total: u64, events: &'a Events) -> anyhow::Result<Self> {
         let delivery = Delivery::new(order.route()?, transfer::Limits::default());
-        Ok(Self { delivery, events, total, sent: 0, failed: 0, left_out: 0, bytes: 0 })
+        let to = format!("{}@{}:{}", order.called, order.host, order.port);
+        Ok(Self {
+            delivery,
+            recorder: &Unrecorded,
+            to,
+            events,
+            total,
+            sent: 0,
+            failed: 0,
+            left_out: 0,
+            bytes: 0,
+        })
     }
 
     async fn add_record(&mut self, archive: &Archive, record: InstanceRecord) -> anyhow::Result<()> {
@@ -225,6 +246,10 @@ impl<'a> Sending<'a> {
                 Err(error) if self.sent == 0 => return Err(error.into()),
                 Err(error) => bail!("{error}; {} sent before", self.sent),
             };
+            if let Some(record) = sent.outgoing.record() {
+                let outcome = if sent.result.is_ok() { Outcome::Success } else { Outcome::Minor };
+                self.recorder.record(recording::sent(record, &self.to, outcome));
+            }
             match sent.result {
                 Ok(delivered) => {
                     self.sent += 1;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use archive::Archive;
+use audit::{Recorder as _, What, Who};
 use gateway::{Gateway, RenderMetrics};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pages::{About, Entry, Site};
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use trail::Trail;
 
 use crate::announce::{Announcement, Listening, calling_from, origin, warn_insecure, warn_plain_network};
 use crate::cli::Serve;
@@ -23,7 +25,7 @@ use crate::doors::{DimseDoor, WebDoor};
 use crate::exit::Exit;
 use crate::signals::{CUT_SHORT, Signals};
 use crate::start::{self, Prepared};
-use crate::{jobs, logging, observe, open, tls};
+use crate::{jobs, logging, observe, open, recording, tls};
 
 /// What placing gets of the time to drain; what it does not reach, the next start does.
 const PLACING: Duration = Duration::from_secs(3);
@@ -73,9 +75,11 @@ async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
             "taken back what a crash left"
         );
     }
+    let trail = recording::open(&config.data.folder, Some(&archive)).await?;
+    recording::started(&trail, &config, mode)?;
     let prepared = start::prepare(&config, mode)?;
     let listening = sockets.listening(&config)?;
-    let server = Server::start(&config, mode, &prepared, sockets, archive.clone(), metrics)?;
+    let server = Server::start(&config, mode, &prepared, sockets, archive.clone(), trail, metrics)?;
     Announcement { config: &config, mode, prepared: &prepared, listening: &listening }.print(json);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
@@ -165,6 +169,7 @@ async fn bind(key: &str, listen: Listen) -> anyhow::Result<Option<TcpListener>> 
 /// The server while it runs.
 struct Server {
     archive: Archive,
+    trail: Trail,
     scp: Scp,
     tasks: TaskTracker,
     /// No new work.
@@ -180,6 +185,7 @@ impl Server {
         prepared: &Prepared,
         sockets: Sockets,
         archive: Archive,
+        trail: Trail,
         metrics: PrometheusHandle,
     ) -> anyhow::Result<Self> {
         let listening = sockets.listening(config)?;
@@ -199,13 +205,15 @@ impl Server {
             let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config))
                 .context("the configuration")?
                 .with_pages(pages::router(site))
-                .with_metrics(Arc::clone(&render));
+                .with_metrics(Arc::clone(&render))
+                .with_recorder(Arc::new(trail.clone()));
             tasks.spawn(gateway.serve(socket, tls, stop.clone()));
         }
         if let Some(socket) = metrics_socket {
             tasks.spawn(gateway::serve_metrics(socket, render, stop.clone()));
         }
-        let scp = Scp::new(scp_config(config), archive.clone(), DimseDoor::new(config, mode)?);
+        let door = DimseDoor::new(config, mode)?;
+        let scp = Scp::new(scp_config(config), archive.clone(), door, Arc::new(trail.clone()));
         if let Some(socket) = dimse {
             let scp = scp.clone();
             tasks.spawn(async move { scp.listen(socket, None).await });
@@ -215,11 +223,14 @@ impl Server {
             tasks.spawn(async move { scp.listen(socket, Some(tls)).await });
         }
         let control = control::Listener::bind(&config.data.folder)?;
-        let jobs = jobs::Context { folder: config.data.folder.clone(), ..jobs::Context::default() };
+        let jobs = jobs::Context::new(config.data.folder.clone(), trail.clone());
         tasks.spawn(control.serve(archive.clone(), Arc::new(jobs), stop.clone(), cut.clone()));
         tasks.spawn(observe::watch(archive.clone(), metrics, stop.clone()));
+        if let Some(shipper) = recording::shipper(&trail, config)? {
+            tasks.spawn(shipper.run(stop.clone()));
+        }
         tasks.close();
-        Ok(Self { archive, scp, tasks, stop, cut })
+        Ok(Self { archive, trail, scp, tasks, stop, cut })
     }
 
     /// Takes no new work, ends what is in progress or cuts it, and has the spool placed, within `time`.
@@ -236,7 +247,13 @@ impl Server {
             // Whatever does not heed the cut is left behind.
             () = async { cut.await; tokio::time::sleep(Duration::from_millis(200)).await } => {}
         }
-        if tokio::time::timeout(PLACING, self.archive.close()).await.is_err() {
+        self.trail.record(audit::Event::new(What::Stop, Who::server(), "overread serve"));
+        let placed = async {
+            // It still asks the archive whose studies are.
+            recording::close(&self.trail).await;
+            self.archive.close().await;
+        };
+        if tokio::time::timeout(PLACING, placed).await.is_err() {
             tracing::info!("the rest of the spool is placed at the next start");
         }
     }

@@ -1,4 +1,5 @@
-//! Sending: instances go to another application by C-STORE (PS3.4 annex B), over TCP or TLS.
+//! Sending: instances go to another application by C-STORE (PS3.4 annex B), over TCP or TLS; audit messages to a
+//! collector by syslog.
 //!
 //! What is to be sent is an [`Outgoing`]: a file, or an instance of the archive. A [`Delivery`] takes them, opens
 //! associations as they are needed, and gives one result for each: what one instance spoils does not stop the others.
@@ -15,6 +16,7 @@
 //! | `route.rs` | whom to connect to, and how |
 //! | `connection.rs` | drives an association over a connection |
 //! | `sender.rs`, `delivery.rs` | one association; as many as it takes |
+//! | `syslog.rs` | audit messages to a collector |
 #![warn(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -29,6 +31,7 @@ mod outgoing;
 mod plan;
 mod route;
 mod sender;
+mod syslog;
 
 pub use delivery::{Delivery, Sent};
 pub use error::{Broken, ConnectError, Fault, SendError, SourceError};
@@ -37,3 +40,4 @@ pub use outgoing::Outgoing;
 pub use plan::Pair;
 pub use route::{Destination, Route, Tls};
 pub use sender::{Delivered, Sender};
+pub use syslog::{Collector, SETTLED, Shipper};

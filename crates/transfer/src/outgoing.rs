@@ -95,6 +95,14 @@ impl Outgoing {
         }
     }
 
+    /// The record, when it is an instance of the archive.
+    pub fn record(&self) -> Option<&InstanceRecord> {
+        match &self.source {
+            Source::File { .. } => None,
+            Source::Stored { record, .. } => Some(record),
+        }
+    }
+
     /// Bytes of the data set as it is stored.
     pub fn length(&self) -> u64 {
         match &self.source {

@@ -60,7 +60,7 @@ impl Route {
     /// Connects, and shakes hands where TLS is wanted.
     pub(crate) async fn open(&self, limits: &Limits) -> Result<Box<dyn Wire>, ConnectError> {
         let unreachable = |error| ConnectError::Unreachable { to: self.to.to_string(), error };
-        let tcp = self.tcp(limits).await.map_err(unreachable)?;
+        let tcp = connect(&self.to.host, self.to.port, limits).await.map_err(unreachable)?;
         // Only speed depends on it.
         let _ = tcp.set_nodelay(true);
         let Some(tls) = &self.tls else { return Ok(Box::new(tcp)) };
@@ -70,20 +70,20 @@ impl Route {
             Err(error) => Err(ConnectError::Tls { to: self.to.to_string(), error }),
         }
     }
+}
 
-    /// Tries the addresses of the host in their order.
-    async fn tcp(&self, limits: &Limits) -> io::Result<TcpStream> {
-        let found = timeout(limits.connect, lookup_host((self.to.host.as_str(), self.to.port)));
-        let addresses = found.await.unwrap_or_else(|_| Err(late()))?;
-        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match timeout(limits.connect, TcpStream::connect(address)).await.unwrap_or_else(|_| Err(late())) {
-                Ok(tcp) => return Ok(tcp),
-                Err(error) => failed = error,
-            }
+/// Tries the addresses of a host in their order.
+pub(crate) async fn connect(host: &str, port: u16, limits: &Limits) -> io::Result<TcpStream> {
+    let found = timeout(limits.connect, lookup_host((host, port)));
+    let addresses = found.await.unwrap_or_else(|_| Err(late()))?;
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(limits.connect, TcpStream::connect(address)).await.unwrap_or_else(|_| Err(late())) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => failed = error,
         }
-        Err(failed)
     }
+    Err(failed)
 }
 
 fn late() -> io::Error {

@@ -42,7 +42,7 @@ impl Bench {
         let index = SqliteIndex::open(&folder.path().join("overread.db"), index::Config::default()).unwrap();
         let (archive, _) =
             Archive::open(archive::Config::default(), blobs, left, Arc::new(index)).await.unwrap();
-        let scp = Scp::new(config, archive.clone(), callers);
+        let scp = Scp::new(config, archive.clone(), callers, Arc::new(audit::Unrecorded));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = scp.clone();

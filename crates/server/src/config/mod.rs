@@ -16,8 +16,8 @@ pub use listen::Listen;
 pub use network::Network;
 pub use origin::{Origin, Origins};
 pub use sections::{
-    Access, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process, Storage,
-    Tls, Viewer,
+    Access, Audit, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process,
+    Storage, Tls, Viewer,
 };
 pub use validate::Problem;
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub tls: Tls,
     /// Who may come in over HTTP.
     pub access: Access,
+    /// The audit trail.
+    pub audit: Audit,
     /// What is taken in.
     pub storage: Storage,
     /// Limits.

@@ -161,6 +161,44 @@ pub struct Access {
     pub administrator_token_file: Option<PathBuf>,
 }
 
+/// What the audit trail says of this server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// AuditSourceID of every message. Without, this machine's name.
+    pub source_id: Option<String>,
+    /// AuditEnterpriseSiteID of every message. Without, there is none.
+    pub site_id: Option<String>,
+    /// Where messages are shipped to.
+    pub syslog: Syslog,
+}
+
+/// A collector of audit messages: syslog over TLS (RFC 5425).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Syslog {
+    /// `HOST:PORT`. Without, nothing is shipped.
+    pub server: Option<String>,
+    /// The authorities that vouch for it, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The name in its certificate, when it is not HOST.
+    pub tls_name: Option<String>,
+    /// Our own certificate chain for a collector that asks for one, PEM.
+    pub certificate_file: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Syslog {
+    /// Host, without brackets, and port; `None` when the server is written otherwise.
+    pub fn address(&self) -> Option<(&str, u16)> {
+        let (host, port) = self.server.as_deref()?.rsplit_once(':')?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = bare.or((!host.contains(':')).then_some(host)).filter(|host| !host.is_empty())?;
+        Some((host, port.parse().ok().filter(|port| *port != 0)?))
+    }
+}
+
 /// What is taken in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -31,6 +31,7 @@ pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Pr
     check.http(config);
     check.dimse(config);
     check.tls(config);
+    check.audit(config);
     check.storage(config);
     check.limits(config);
     check.decoding(config);
@@ -166,12 +167,31 @@ impl Check<'_> {
             ("tls.certificate_file", &tls.certificate_file),
             ("tls.key_file", &tls.key_file),
             ("tls.client_ca_file", &tls.client_ca_file),
+            ("audit.syslog.ca_file", &config.audit.syslog.ca_file),
+            ("audit.syslog.certificate_file", &config.audit.syslog.certificate_file),
+            ("audit.syslog.key_file", &config.audit.syslog.key_file),
             ("access.administrator_token_file", &config.access.administrator_token_file),
         ] {
             let Some(file) = file else { continue };
             if let Err(error) = std::fs::File::open(file) {
                 self.wrong(key, format!("cannot read {}: {error}", file.display()));
             }
+        }
+    }
+
+    fn audit(&mut self, config: &Config) {
+        let syslog = &config.audit.syslog;
+        if syslog.server.is_some() && syslog.address().is_none() {
+            self.wrong("audit.syslog.server", "is no HOST:PORT as in collector.example.org:6514");
+        }
+        if syslog.server.is_some() && syslog.ca_file.is_none() {
+            self.wrong("audit.syslog.ca_file", "is missing: who vouches for the collector?");
+        }
+        if syslog.certificate_file.is_some() != syslog.key_file.is_some() {
+            self.wrong(
+                "audit.syslog.certificate_file",
+                "certificate_file and key_file belong together: give both or none",
+            );
         }
     }
 

@@ -9,6 +9,7 @@ use access::Principal;
 use anyhow::Context;
 use archive::unpack::{SourceError, Verdict};
 use archive::{Announced, Archive};
+use audit::Recorder;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -18,8 +19,9 @@ use tokio_util::task::TaskTracker;
 
 use super::frames::{self, Frame};
 use super::{LINE, Request, SOCKET, socket_path};
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, Progress};
 use crate::jobs::{self, Job};
+use crate::{recording, trail_command};
 
 /// Commands served at the same moment.
 const SESSIONS: usize = 64;
@@ -109,7 +111,15 @@ async fn session(
     let mut line = Vec::new();
     (&mut read).take(LINE).read_until(b'\n', &mut line).await?;
     let job = match serde_json::from_slice(&line) {
-        Ok(Request::Store) => return store(&mut read, &mut write, &archive, &stop).await,
+        Ok(Request::Store) => return store(&mut read, &mut write, &archive, &jobs.trail, &stop).await,
+        Ok(Request::AuditUsed { detail }) => {
+            jobs.trail.record(trail_command::used(detail));
+            let told = match jobs.trail.settle().await {
+                Ok(()) => Event::Progress(Progress { done: 1, total: Some(1), bytes: 0 }),
+                Err(error) => Event::Failed { why: error.to_string() },
+            };
+            return tell(&mut write, &told).await;
+        }
         Ok(Request::Verify) => Job::Verify,
         Ok(Request::Backup { to }) => Job::Backup { to },
         Ok(Request::Send(order)) => Job::Send(order),
@@ -166,6 +176,7 @@ async fn store(
     read: &mut (impl AsyncReadExt + Unpin),
     write: &mut (impl AsyncWriteExt + Unpin),
     archive: &Archive,
+    recorder: &dyn Recorder,
     stop: &CancellationToken,
 ) -> io::Result<()> {
     let mut taken = 0_u64;
@@ -173,7 +184,7 @@ async fn store(
         if stop.is_cancelled() {
             break Ok(());
         }
-        let verdict = match store_one(read, archive).await {
+        let verdict = match store_one(read, archive, recorder).await {
             Ok(Some(verdict)) => verdict,
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
@@ -190,7 +201,11 @@ async fn store(
 }
 
 /// Takes one file; none when there is no more.
-async fn store_one(read: &mut (impl AsyncReadExt + Unpin), archive: &Archive) -> io::Result<Option<Verdict>> {
+async fn store_one(
+    read: &mut (impl AsyncReadExt + Unpin),
+    archive: &Archive,
+    recorder: &dyn Recorder,
+) -> io::Result<Option<Verdict>> {
     let Some(mut frame) = frames::read(read).await? else { return Ok(None) };
     let who = Principal::console();
     let mut receiving = archive.receive(&who, Announced::file("import")).await;
@@ -209,7 +224,9 @@ async fn store_one(read: &mut (impl AsyncReadExt + Unpin), archive: &Archive) ->
                     Ok(incoming) => incoming.finish().await,
                     Err(error) => Err(error),
                 };
-                return Ok(Some(Verdict::of(&stored.map_err(SourceError::from))));
+                let stored = stored.map_err(SourceError::from);
+                recording::imported(recorder, &stored);
+                return Ok(Some(Verdict::of(&stored)));
             }
             Frame::Abandoned => return Ok(Some(Verdict::of(&Err(SourceError::cut_short())))),
         }

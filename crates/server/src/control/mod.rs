@@ -39,6 +39,11 @@ pub enum Request {
     },
     /// Send studies.
     Send(Order),
+    /// Record that a command reads the audit trail, after all that happened before.
+    AuditUsed {
+        /// What for.
+        detail: String,
+    },
 }
 
 /// A path to the socket that is short enough for the system (108 bytes), however long the folder's is: it leads

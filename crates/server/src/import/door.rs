@@ -1,18 +1,21 @@
 //! Where files are stored: the archive that this process opened, or the server that holds it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use access::Principal;
 use archive::Archive;
 use archive::unpack::{Source, Verdict};
+use audit::Recorder;
 
 use crate::control::{self, Request, Session};
+use crate::recording;
 
 /// Where files are stored.
 #[derive(Clone)]
 pub enum Door {
-    /// Here: no server runs.
-    Archive(Archive),
+    /// Here: no server runs. Whoever records is told.
+    Archive(Archive, Arc<dyn Recorder>),
     /// In the server that holds this data folder.
     Server(PathBuf),
 }
@@ -24,7 +27,7 @@ impl Door {
     /// When the server is gone.
     pub async fn open(&self) -> anyhow::Result<OpenDoor> {
         match self {
-            Door::Archive(archive) => Ok(OpenDoor::Archive(archive.clone())),
+            Door::Archive(archive, recorder) => Ok(OpenDoor::Archive(archive.clone(), Arc::clone(recorder))),
             Door::Server(folder) => {
                 let mut session = control::connect(folder).await?.ok_or_else(gone)?;
                 session.ask(&Request::Store).await?;
@@ -37,7 +40,7 @@ impl Door {
 /// A door that one file after the other goes through.
 pub enum OpenDoor {
     /// See [`Door::Archive`].
-    Archive(Archive),
+    Archive(Archive, Arc<dyn Recorder>),
     /// See [`Door::Server`].
     Server(Box<Session>),
 }
@@ -49,8 +52,10 @@ impl OpenDoor {
     /// When the server is gone.
     pub async fn store(&mut self, source: &mut Source) -> anyhow::Result<Verdict> {
         let verdict = match self {
-            OpenDoor::Archive(archive) => {
-                Verdict::of(&source.store(archive, &Principal::console(), "import").await)
+            OpenDoor::Archive(archive, recorder) => {
+                let stored = source.store(archive, &Principal::console(), "import").await;
+                recording::imported(recorder.as_ref(), &stored);
+                Verdict::of(&stored)
             }
             OpenDoor::Server(session) => store_there(session, source).await?,
         };
