@@ -6,6 +6,7 @@
 
 mod assets;
 mod attributes;
+mod audited;
 mod form;
 mod guard;
 mod home;
@@ -43,6 +44,7 @@ pub fn router(site: Site) -> Router {
         .route("/studies/{study}/series/{series}/metadata", get(metadata::of_series))
         .route("/assets/{file}", get(assets::serve))
         .layer(DefaultBodyLimit::max(FORM))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), audited::tell))
         .layer(middleware::from_fn(guard::guard))
         .with_state(site)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
 use maud::{Markup, html};
 
+use crate::audited::SignedIn;
 use crate::form::Form;
 use crate::layout::{Page, Tone, Width, notice};
 use crate::session;
@@ -26,12 +28,13 @@ pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
         );
     };
     let who = principal.to_string();
+    let signed_in = Extension(SignedIn(principal.clone()));
     let begun = site.sessions.begin(principal);
     let Some(cookie) = begun.and_then(|id| session::cookie(Some(&id), *https)) else {
         return crate::layout::unavailable(&site, None);
     };
     tracing::info!(principal = %who, "signed in");
-    ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response()
+    (signed_in, [(SET_COOKIE, cookie)], Redirect::to("/")).into_response()
 }
 
 /// Ends the session.

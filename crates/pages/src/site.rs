@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use access::Principal;
 use archive::Archive;
+use audit::{Recorder, Unrecorded};
 use http::HeaderMap;
 
 use crate::session::{self, Sessions};
@@ -21,6 +22,7 @@ pub struct Site {
     pub(crate) about: About,
     pub(crate) entry: Entry,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) recorder: Arc<dyn Recorder>,
 }
 
 /// How people come in.
@@ -66,7 +68,12 @@ pub struct Listener {
 impl Site {
     /// A site without sessions yet.
     pub fn new(archive: Archive, about: About, entry: Entry) -> Self {
-        Self { archive, about, entry, sessions: Arc::default() }
+        Self { archive, about, entry, sessions: Arc::default(), recorder: Arc::new(Unrecorded) }
+    }
+
+    /// Tells this recorder what is done. Without one nobody is told.
+    pub fn with_recorder(self, recorder: Arc<dyn Recorder>) -> Self {
+        Self { recorder, ..self }
     }
 
     /// Recognises for other doors who signed in here; whether a cookie counts there is for them to say.

@@ -200,7 +200,8 @@ impl Server {
             let tls =
                 if config.http.tls { Some(tls::https(&prepared.certificate, &prepared.key)?) } else { None };
             let web = WebDoor::new(prepared.token);
-            let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web));
+            let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web))
+                .with_recorder(Arc::new(trail.clone()));
             let web = web.with_visitors(site.visitors());
             let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config))
                 .context("the configuration")?
