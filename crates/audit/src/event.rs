@@ -235,7 +235,9 @@ pub struct Patient {
 impl Patient {
     /// Out of a study as a search gives it: DICOM JSON (PS3.18 F). `None` where it has no Patient ID.
     pub fn read(json: &[u8]) -> Option<Self> {
-        let study: serde_json::Value = serde_json::from_slice(json).ok()?;
+        // A bare control character is no JSON: it stands for an address that only an edge knows.
+        let json: Vec<u8> = json.iter().copied().filter(|byte| *byte >= b' ').collect();
+        let study: serde_json::Value = serde_json::from_slice(&json).ok()?;
         let first = |tag: &str| study.get(tag)?.get("Value")?.get(0).cloned();
         let text =
             |tag: &str| first(tag).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
@@ -276,6 +278,10 @@ mod tests {
         assert_eq!((bare.name.as_str(), bare.identifier().as_str()), ("", "P1"));
         let named = Patient { id: "P1".into(), issuer: "CLINIC".into(), name: String::new() };
         assert_eq!(named.identifier(), "P1^^^CLINIC");
+        let marked = read(
+            "{\"00081190\":{\"vr\":\"UR\",\"Value\":[\"\u{1}studies/1\"]},\"00100020\":{\"Value\":[\"P1\"]}}",
+        );
+        assert_eq!(marked.unwrap().id, "P1");
         assert_eq!(read(r#"{"00100020":{"vr":"LO"}}"#), None);
         assert_eq!(read("["), None);
     }

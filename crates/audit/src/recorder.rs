@@ -1,6 +1,6 @@
 //! Whom an edge tells.
 
-use crate::Event;
+use crate::{Event, Patient};
 
 /// Takes what happened. Edges get one at construction.
 pub trait Recorder: Send + Sync {
@@ -10,6 +10,9 @@ pub trait Recorder: Send + Sync {
 
     /// Takes an event; never waits, and never drops one. Whoever was let in may always tell how it went.
     fn record(&self, event: Event);
+
+    /// Whose study it is that is about to be deleted: from then on nobody could say, and events about it may still wait.
+    fn remember(&self, _study: &str, _custodian: &str, _patient: &Patient) {}
 }
 
 /// Records nothing: for tests of other things, and where there is no archive.

@@ -128,9 +128,13 @@ impl Trace {
         self.lock().event.classes.clear();
     }
 
-    /// Whose study it is, and which holding of it, where that cannot be asked afterwards.
+    /// Whose study it is that is about to go.
     pub(crate) fn is_of(&self, patient: Option<Patient>) {
-        self.lock().event.patient = patient;
+        let mut told = self.lock();
+        if let Some(patient) = &patient {
+            self.recorder.remember(&told.event.study, &told.event.custodian, patient);
+        }
+        told.event.patient = patient;
     }
 
     /// In words.

@@ -27,22 +27,26 @@ pub(crate) async fn delete(call: &Call<'_>, place: Place) -> Result<Response, Re
     let source = call.caller.peer.address.ip().to_string();
     let reason = query.reason.as_deref().unwrap_or("");
     call.trace.because(reason);
-    call.trace.is_of(patient(call, &target).await?);
+    note(call, &target).await;
     call.app.archive().remove(&call.who, &target, &source, reason).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
-/// Whose study it is; afterwards nobody could say.
-async fn patient(call: &Call<'_>, target: &Target) -> Result<Option<Patient>, Refusal> {
-    let issuer = vec![Tag(0x0010, 0x0021)];
+/// Notes whose study it is and what goes: afterwards nobody could say. What cannot be read is deleted all the same.
+async fn note(call: &Call<'_>, target: &Target) {
+    let archive = call.app.archive();
+    let Ok(mut instances) = archive.instances(&call.who, target.clone()).await else { return };
+    while let Ok(page @ [_, ..]) = instances.next_page().await.as_deref() {
+        page.iter().for_each(|record| call.trace.gives(record));
+    }
     let query = Query {
         study: Some(target.study),
-        include: Include::Fields(vec![issuer]),
+        include: Include::Fields(vec![vec![Tag(0x0010, 0x0021)]]),
         limit: Some(1),
         ..Query::of(Level::Study)
     };
-    let page = call.app.archive().search(&call.who, query).await?;
-    Ok(page.results.first().and_then(|study| Patient::read(&study.json)))
+    let Ok(page) = archive.search(&call.who, query).await else { return };
+    call.trace.is_of(page.results.first().and_then(|study| Patient::read(&study.json)));
 }

@@ -1,16 +1,16 @@
 //! What waits for the writer.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use audit::chain::Head;
 use audit::{Entry, Event};
 use tokio::sync::{oneshot, watch};
 
+use crate::Config;
 use crate::fold::Windows;
-use crate::{Config, Patients};
+use crate::patients::Known;
 
 /// How often windows are looked at while some are open.
 const SWEEP: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ const SWEEP: Duration = Duration::from_millis(500);
 pub(crate) struct Queue {
     pub(crate) config: Config,
     pub(crate) process: u32,
-    pub(crate) patients: OnceLock<Arc<dyn Patients>>,
+    pub(crate) known: Known,
     /// The last row that is committed.
     pub(crate) committed: watch::Sender<Head>,
     /// Bytes that wait.
@@ -59,9 +59,9 @@ impl Batch {
 impl Queue {
     pub(crate) fn new(config: Config, head: Head) -> Self {
         Self {
+            known: Known::new(config.patients),
             config,
             process: std::process::id(),
-            patients: OnceLock::new(),
             committed: watch::Sender::new(head),
             weight: AtomicUsize::new(0),
             waiting: Mutex::default(),

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use audit::chain::Head;
-use audit::{Event, Outcome, Recorder, What, Who};
+use audit::{Event, Outcome, Patient, Recorder, What, Who};
 use rusqlite::OptionalExtension;
 use tokio::sync::watch;
 
@@ -67,7 +67,7 @@ impl Trail {
     /// From now on entries say whose studies they are about.
     pub fn ask_patients(&self, patients: Arc<dyn Patients>) {
         // The first one stays: there is one archive.
-        let _ = self.queue.patients.set(patients);
+        let _ = self.queue.known.ask.set(patients);
     }
 
     /// The last row that is committed, now and whenever it changes.
@@ -117,6 +117,10 @@ impl Recorder for Trail {
 
     fn record(&self, event: Event) {
         self.queue.push(event);
+    }
+
+    fn remember(&self, study: &str, custodian: &str, patient: &Patient) {
+        self.queue.known.remember(study, custodian, patient);
     }
 }
 

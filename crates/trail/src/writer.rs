@@ -9,7 +9,6 @@ use rusqlite::{Connection, params};
 
 use crate::TrailError;
 use crate::head::{HeadFile, Marked};
-use crate::patients::Known;
 use crate::queue::{Batch, Queue};
 
 /// Between two tries to write what could not be written.
@@ -32,12 +31,11 @@ impl Writer {
     }
 
     pub(crate) fn run(mut self) {
-        let mut known = Known::new(self.queue.config.patients);
         loop {
             let idle = self.dirty.then_some(self.queue.config.flush);
             let mut batch = self.queue.take(idle);
             for entry in &mut batch.entries {
-                known.complete(entry, self.queue.patients.get());
+                self.queue.known.complete(entry);
             }
             let last = batch.last;
             let written = self.write(&batch);
