@@ -1,4 +1,5 @@
 //! The trail as a whole: recorded, read, copied, tampered with.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::sync::Arc;
