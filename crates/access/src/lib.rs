@@ -7,9 +7,11 @@
 //! tokens. The embedded default has one custodian, [`CustodianId::local`].
 
 mod custodian;
+mod grant;
 mod principal;
 mod scope;
 
 pub use custodian::{CustodianId, CustodianIdError};
+pub use grant::{Allowed, Grant, On, OnError, Role, RoleError};
 pub use principal::{Denied, Door, Principal, Rights};
-pub use scope::{Action, Reach, Scope};
+pub use scope::{Action, Holding, Only, Reach, Scope};

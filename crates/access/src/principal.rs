@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Action, CustodianId, Reach, Scope};
+use crate::{Action, Allowed, CustodianId, Reach, Scope};
 
 /// Through which door a principal was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,8 +66,7 @@ pub struct Principal {
     door: Door,
     name: String,
     custodian: CustodianId,
-    rights: Rights,
-    reach: Reach,
+    allowed: Allowed,
 }
 
 /// The action is not among the principal's rights.
@@ -83,7 +82,12 @@ impl Principal {
     ///
     /// `name` is for people and logs: an AE title, a token's label, never a secret.
     pub fn new(door: Door, name: &str, custodian: CustodianId, rights: Rights, reach: Reach) -> Self {
-        Self { door, name: name.to_owned(), custodian, rights, reach }
+        Self::with(door, name, custodian, Allowed::by(|action| rights.allow(action), &reach))
+    }
+
+    /// A principal that stores into `custodian`'s holdings and may do what its grants allow.
+    pub fn with(door: Door, name: &str, custodian: CustodianId, allowed: Allowed) -> Self {
+        Self { door, name: name.to_owned(), custodian, allowed }
     }
 
     /// The command line: everything, as the embedded custodian.
@@ -111,13 +115,18 @@ impl Principal {
         &self.custodian
     }
 
+    /// What it may do, and on what.
+    pub fn allowed(&self) -> &Allowed {
+        &self.allowed
+    }
+
     /// What it may see for `action`.
     ///
     /// # Errors
     /// [`Denied`] when the action is not among its rights.
     pub fn scope_for(&self, action: Action) -> Result<Scope, Denied> {
-        if self.rights.allow(action) {
-            return Ok(Scope::new(self.reach.clone()));
+        if let Some(reach) = self.allowed.reach(action) {
+            return Ok(Scope::new(reach.clone()));
         }
         let action = match action {
             Action::Store => "store",
@@ -142,7 +151,7 @@ mod tests {
 
     #[test]
     fn rights_decide_the_action_and_reach_the_scope() {
-        let held = Reach::Custodians(vec![CustodianId::local()]);
+        let held = Reach::custodians(vec![CustodianId::local()]);
         let modality =
             Principal::new(Door::AeTitle, "CT1", CustodianId::local(), Rights::STORE_ONLY, held.clone());
         for (action, allowed) in [

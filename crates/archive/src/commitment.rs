@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use access::{Action, CustodianId, Denied, Door, Principal, Reach, Rights, Scope};
+use access::{Action, CustodianId, Denied, Door, Holding, Principal, Reach, Rights, Scope};
 use index::{CommitmentState, NewCommitment, OpenedCommitment, PendingCommitment};
 use model::{SeriesUid, SopClassUid, SopInstanceUid, StudyUid, Uid};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,23 @@ struct Kept {
 struct Request {
     /// Custodians; `None` is all of them.
     reach: Option<Vec<String>>,
+    /// Single holdings beside them: study and custodian.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holdings: Vec<(String, String)>,
     wanted: Vec<Kept>,
+}
+
+impl Request {
+    /// What whoever asked may reach; `None` when it cannot be read.
+    fn reach(&self) -> Option<Reach> {
+        let Some(custodians) = &self.reach else { return Some(Reach::Everything) };
+        let custodians =
+            custodians.iter().map(|name| name.parse().ok()).collect::<Option<Vec<CustodianId>>>()?;
+        let holding = |(study, custodian): &(String, String)| {
+            Some(Holding { study: study.parse().ok()?, custodian: custodian.parse().ok()? })
+        };
+        Some(Reach::only(custodians, self.holdings.iter().map(holding).collect::<Option<_>>()?))
+    }
 }
 
 impl Archive {
@@ -130,13 +146,16 @@ impl Archive {
         if wanted.len() > config.commitment_instances {
             return Err(CommitmentError::TooLarge(config.commitment_instances));
         }
-        let request = Request {
-            reach: match scope.reach() {
-                Reach::Everything => None,
-                Reach::Custodians(held) => Some(held.iter().map(ToString::to_string).collect()),
-            },
-            wanted: wanted.iter().map(|one| Kept::of(one, None)).collect(),
+        let (reach, holdings) = match scope.reach() {
+            Reach::Everything => (None, Vec::new()),
+            Reach::Only(only) => {
+                let named = only.holdings().iter();
+                let named = named.map(|held| (held.study.to_string(), held.custodian.to_string()));
+                (Some(only.custodians().iter().map(ToString::to_string).collect()), named.collect())
+            }
         };
+        let wanted = wanted.iter().map(|one| Kept::of(one, None)).collect();
+        let request = Request { reach, holdings, wanted };
         self.expire_commitments().await?;
         let new = NewCommitment {
             principal: who.to_string(),
@@ -352,14 +371,8 @@ async fn judge_all(
     signals: &Signals,
     request: Request,
 ) -> Result<Option<Vec<Kept>>, ReadError> {
-    let unreadable = || ReadError::Storage("a reach in the index cannot be read".into());
-    let reach = match &request.reach {
-        None => Reach::Everything,
-        Some(names) => {
-            let held = names.iter().map(|name| name.parse::<CustodianId>());
-            Reach::Custodians(held.collect::<Result<_, _>>().map_err(|_| unreadable())?)
-        }
-    };
+    let reach =
+        request.reach().ok_or_else(|| ReadError::Storage("a reach in the index cannot be read".into()))?;
     let asker =
         Principal::new(Door::Console, "commitment", CustodianId::local(), Rights::STORE_AND_READ, reach);
     let scope = asker.scope_for(Action::Retrieve)?;

@@ -89,10 +89,10 @@ async fn dimse_044_each_reference_has_its_verdict() {
 async fn each_principal_has_its_own() {
     let bench = bench(Config { commitment_requests: 2, commitment_instances: 2, ..Config::default() }).await;
     let held = || vec![reference(&Instance::new(1, 1, 1))];
-    let local = Reach::Custodians(vec![CustodianId::local()]);
+    let local = Reach::custodians(vec![CustodianId::local()]);
     let sender = who("sender", Rights::STORE_ONLY, local.clone());
     let foreign =
-        who("foreign", Rights::STORE_AND_READ, Reach::Custodians(vec!["elsewhere".parse().unwrap()]));
+        who("foreign", Rights::STORE_AND_READ, Reach::custodians(vec!["elsewhere".parse().unwrap()]));
     for (who, expected) in [(&sender, None), (&foreign, Some(Failure::NoSuchInstance))] {
         bench.archive.request_commitment(who, &uid("1.9.1"), held()).await.unwrap();
         assert_eq!(failures(&bench, who, "1.9.1").await, [expected], "{who}");

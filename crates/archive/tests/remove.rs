@@ -110,7 +110,7 @@ async fn who_may_and_what_is_there_to_delete() {
     let slice = Instance::new(1, 1, 1);
     bench.store(&slice.part10()).await.unwrap();
     let principal = |rights, reach| Principal::new(Door::Token, "t", CustodianId::local(), rights, reach);
-    let elsewhere = Reach::Custodians(vec!["elsewhere".parse().unwrap()]);
+    let elsewhere = Reach::custodians(vec!["elsewhere".parse().unwrap()]);
     let unknown = study(&Instance::new(7, 1, 1));
     let version = Target { version: Some(1), ..target(&slice) };
     use ReadErrorKind::{BadRequest, Denied, NotFound};

@@ -92,7 +92,7 @@ fn answer(length: usize) -> Vec<u8> {
 fn scope(custodian: Option<&str>) -> Scope {
     let reach = match custodian {
         None => Reach::Everything,
-        Some(name) => Reach::Custodians(vec![name.parse().expect("a name")]),
+        Some(name) => Reach::custodians(vec![name.parse().expect("a name")]),
     };
     let principal = Principal::new(Door::Token, "fill", CustodianId::local(), Rights::ALL, reach);
     principal.scope_for(Action::Search).expect("all rights")

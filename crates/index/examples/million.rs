@@ -234,7 +234,7 @@ async fn fill(file: &std::path::Path, studies: usize, instances: usize) {
 fn scope(custodian: Option<&str>) -> Scope {
     let reach = match custodian {
         None => Reach::Everything,
-        Some(name) => Reach::Custodians(vec![name.parse().expect("a name")]),
+        Some(name) => Reach::custodians(vec![name.parse().expect("a name")]),
     };
     let principal = Principal::new(Door::Token, "million", CustodianId::local(), Rights::ALL, reach);
     principal.scope_for(Action::Search).expect("all rights")

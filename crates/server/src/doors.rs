@@ -133,7 +133,7 @@ impl Callers for DimseDoor {
         };
         let lets_in = |peer: &&KnownPeer| peer.aet == call.calling && peer.configured.lets_in(call.peer.ip());
         let peer = peers.iter().find(lets_in).ok_or(Reject::CallingAeTitleNotRecognized)?;
-        let reach = Reach::Custodians(vec![peer.custodian.clone()]);
+        let reach = Reach::custodians(vec![peer.custodian.clone()]);
         Ok(Principal::new(Door::AeTitle, &name, peer.custodian.clone(), Rights::STORE_ONLY, reach).into())
     }
 }

@@ -30,7 +30,7 @@ impl Authenticate for Tokens {
             "Bearer all" => Ok(principal("all", Rights::ALL, Reach::Everything)),
             "Bearer store" => Ok(principal("store", Rights::STORE_ONLY, Reach::Everything)),
             "Bearer read" => {
-                let reach = Reach::Custodians(vec![local.clone()]);
+                let reach = Reach::custodians(vec![local.clone()]);
                 Ok(principal(
                     "read",
                     Rights { store: false, read: true, remove: false, administer: false },
@@ -38,7 +38,7 @@ impl Authenticate for Tokens {
                 ))
             }
             "Bearer foreign" => {
-                let reach = Reach::Custodians(vec!["elsewhere".parse().expect("a custodian")]);
+                let reach = Reach::custodians(vec!["elsewhere".parse().expect("a custodian")]);
                 Ok(principal("foreign", Rights::STORE_AND_READ, reach))
             }
             _ => Err(Unauthenticated::Invalid),

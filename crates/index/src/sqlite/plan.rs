@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::filter;
 use super::key::Kind;
-use super::scope::Scoped;
+use super::scope::{Columns, Scoped};
 use super::sql::Sql;
 use super::when::Moments;
 use super::word;
@@ -25,6 +25,10 @@ pub(super) enum Driver {
     Holdings(Vec<i64>),
     /// All holdings of these custodians; to be sorted.
     Held(Vec<i64>),
+    /// These studies, one by one; to be sorted.
+    Granted(Vec<i64>),
+    /// Several of the three above, which have no study in common, merged.
+    Apart(Vec<Driver>),
     /// Studies under one key, newest first.
     Key(Kind, String),
     /// Studies under any of several keys; to be sorted.
@@ -125,8 +129,8 @@ pub(super) fn plan(
 #[cfg(test)]
 pub(super) fn all(conn: &Connection, scoped: &Scoped, search: &Search) -> Result<Vec<Plan>, IndexError> {
     let mut walks = vec![walk(scoped, None), Driver::Newest];
-    if let Scoped::Custodians(custodians) = scoped {
-        walks.push(Driver::Held(custodians.clone()));
+    if let Scoped::Only { custodians, studies } = scoped {
+        walks.push(beside(Driver::Held(custodians.clone()), studies));
     }
     let mut plans: Vec<Plan> = walks.into_iter().map(|driver| Plan { driver, answers: None }).collect();
     for mut candidate in candidates(conn, search)? {
@@ -143,14 +147,27 @@ pub(super) fn all(conn: &Connection, scoped: &Scoped, search: &Search) -> Result
 /// Along all that is in scope. `held` studies are, when not all are.
 fn walk(scoped: &Scoped, held: Option<i64>) -> Driver {
     match scoped {
-        Scoped::Custodians(custodians) if custodians.len() <= SIDE_BY_SIDE => {
-            Driver::Holdings(custodians.clone())
+        Scoped::Only { custodians, studies } if custodians.is_empty() && !studies.is_empty() => {
+            Driver::Granted(studies.clone())
         }
-        Scoped::Custodians(custodians) if held.is_some_and(|held| held < SORTABLE) => {
-            Driver::Held(custodians.clone())
+        Scoped::Only { custodians, studies } if custodians.len() <= SIDE_BY_SIDE => {
+            beside(Driver::Holdings(custodians.clone()), studies)
+        }
+        Scoped::Only { custodians, studies } if held.is_some_and(|held| held < SORTABLE) => {
+            beside(Driver::Held(custodians.clone()), studies)
         }
         _ => Driver::Newest,
     }
+}
+
+/// The walk, and beside it the studies that were granted one by one.
+fn beside(walk: Driver, studies: &[i64]) -> Driver {
+    if studies.is_empty() {
+        return walk;
+    }
+    let mut parts = walk.apart();
+    parts.push(Driver::Granted(studies.to_vec()));
+    Driver::Apart(parts)
 }
 
 struct Candidate {
@@ -216,10 +233,12 @@ impl Candidate {
                 sql.append(studies);
             }
             driver => {
-                sql.push("SELECT 1 FROM ");
-                driver.source(&mut sql);
-                sql.push(" WHERE ");
-                driver.bounds(&mut sql, moments);
+                for (position, part) in driver.parts().iter().enumerate() {
+                    sql.push(if position > 0 { " UNION ALL SELECT 1 FROM " } else { "SELECT 1 FROM " });
+                    part.source(&mut sql);
+                    sql.push(" WHERE ");
+                    part.bounds(&mut sql, moments);
+                }
             }
         }
         sql.push(" LIMIT ").bind(most).push(")");
@@ -234,7 +253,7 @@ impl Driver {
             Driver::Newest => "study s INDEXED BY study_newest",
             Driver::Holdings(_) | Driver::Held(_) => "study s INDEXED BY study_of_custodian",
             Driver::Key(..) | Driver::Any(..) | Driver::Merged(..) | Driver::Keys { .. } => "study_key k",
-            Driver::Studies(_) => "study s NOT INDEXED",
+            Driver::Studies(_) | Driver::Granted(_) | Driver::Apart(_) => "study s NOT INDEXED",
         });
     }
 
@@ -242,8 +261,10 @@ impl Driver {
     /// Several holdings are one condition here; a search that wants them in order asks for each by [`Driver::apart`].
     pub(super) fn condition(&self, sql: &mut Sql, scoped: &Scoped, moments: &Moments) {
         self.bounds(sql, moments);
-        let (custodian, moment) =
-            if self.by_key() { ("k.custodian", "k.moment") } else { ("s.custodian", "s.moment") };
+        let (columns, moment) = match self.by_key() {
+            true => (Columns { custodian: "k.custodian", study: "k.study" }, "k.moment"),
+            false => (Columns { custodian: "s.custodian", study: "s.id" }, "s.moment"),
+        };
         match self {
             Driver::Keys { pattern, .. } => {
                 sql.push(" AND k.value GLOB ").text(&glob_pattern(pattern));
@@ -251,10 +272,11 @@ impl Driver {
             }
             Driver::Studies(_) | Driver::Any(..) | Driver::Merged(..) => moments.bounds(sql, moment),
             Driver::Newest | Driver::Holdings(_) | Driver::Held(_) | Driver::Key(..) => {}
+            Driver::Granted(_) | Driver::Apart(_) => {}
         }
         moments.rest(sql, moment, "s.zone");
         sql.push(" AND ");
-        scoped.condition(sql, custodian);
+        scoped.condition(sql, columns);
     }
 
     /// The part of the condition that bounds the walk in its index.
@@ -271,6 +293,14 @@ impl Driver {
                     all => sql.push("IN ").list(all, ""),
                 };
                 moments.bounds(sql, "s.moment");
+            }
+            Driver::Granted(studies) => {
+                sql.push("s.id IN ").list(studies, "").push(" AND s.visible = 1");
+                moments.bounds(sql, "s.moment");
+            }
+            // Asked for by its parts alone.
+            Driver::Apart(_) => {
+                sql.bind(0);
             }
             Driver::Key(kind, value) => {
                 sql.push("k.kind = ").bind(*kind as i64).push(" AND k.value = ").text(value);
@@ -307,9 +337,18 @@ impl Driver {
         }
     }
 
-    /// Drivers whose walks are in order and together are this one's.
+    /// Drivers that together are this one and have no study in common.
+    fn parts(&self) -> &[Driver] {
+        match self {
+            Driver::Apart(parts) => parts,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// Drivers whose walks are in order, or few enough to sort, and together are this one's.
     pub(super) fn apart(&self) -> Vec<Driver> {
         match self {
+            Driver::Apart(parts) => parts.clone(),
             Driver::Holdings(custodians) if custodians.len() > 1 => {
                 custodians.iter().map(|custodian| Driver::Holdings(vec![*custodian])).collect()
             }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::insert::{Known, note_sequence, sequence};
 use super::place::{Removed, remove_row, sweep};
-use super::scope::Scoped;
+use super::scope::{Columns, Scoped};
 use super::search::parsed;
 use super::sql::Sql;
 use crate::{Hidden, IndexError, Removable, Removal, RemovalHead, RemovedInstance, Target, Unpurged};
@@ -19,7 +19,7 @@ pub(super) fn removable(
     target: &Target,
     limit: u32,
 ) -> Result<Option<Removable>, IndexError> {
-    let scoped = Scoped::of(conn, scope)?.narrowed(conn, target.custodian.as_ref())?;
+    let scoped = Scoped::of_study(conn, scope, &target.study)?.narrowed(conn, target.custodian.as_ref())?;
     let mut sql = Sql::new("SELECT c.name, s.id, s.custodian");
     sql.push(if target.series.is_some() { ", e.id" } else { ", NULL" });
     sql.push(" FROM study s INDEXED BY study_uid CROSS JOIN custodian c ON c.id = s.custodian");
@@ -34,7 +34,7 @@ pub(super) fn removable(
         }
     }
     sql.push(" WHERE s.uid = ").text(target.study.as_str()).push(" AND ");
-    scoped.condition(&mut sql, "s.custodian");
+    scoped.condition(&mut sql, Columns { custodian: "s.custodian", study: "s.id" });
     // A holding that shows something goes before one that hides everything.
     sql.push(" ORDER BY s.visible DESC, s.id LIMIT 1");
     let found = sql.first(conn, |row| {
@@ -162,7 +162,7 @@ pub(super) fn is_removed(conn: &Connection, of: u64) -> Result<bool, IndexError>
 
 /// Whether there was something of this name within the scope that was deleted or is hidden by a rejection note.
 pub(super) fn was_here(conn: &Connection, scope: &Scope, target: &Target) -> Result<bool, IndexError> {
-    let scoped = Scoped::of(conn, scope)?.narrowed(conn, target.custodian.as_ref())?;
+    let scoped = Scoped::of_study(conn, scope, &target.study)?.narrowed(conn, target.custodian.as_ref())?;
     let mut sql = Sql::new("SELECT 1 FROM removed r WHERE r.study = ");
     sql.text(target.study.as_str());
     if let Some(series) = &target.series {
@@ -172,7 +172,8 @@ pub(super) fn was_here(conn: &Connection, scope: &Scope, target: &Target) -> Res
         sql.push(" AND r.uid = ").text(instance.as_str());
     }
     sql.push(" AND ");
-    scoped.condition(&mut sql, "r.custodian");
+    // A study's scope asks for custodians alone: of what was deleted there is no row of `study`.
+    scoped.condition(&mut sql, Columns { custodian: "r.custodian", study: "r.study" });
     if sql.push(" LIMIT 1").first(conn, |_| Ok(()))?.is_some() {
         return Ok(true);
     }
@@ -193,7 +194,7 @@ pub(super) fn was_here(conn: &Connection, scope: &Scope, target: &Target) -> Res
     }
     sql.push(" CROSS JOIN rejected r ON r.uid = i.uid AND r.custodian = i.custodian WHERE s.uid = ");
     sql.text(target.study.as_str()).push(" AND ");
-    scoped.condition(&mut sql, "s.custodian");
+    scoped.condition(&mut sql, Columns { custodian: "s.custodian", study: "s.id" });
     Ok(sql.push(" LIMIT 1").first(conn, |_| Ok(()))?.is_some())
 }
 

@@ -5,7 +5,7 @@ use model::SopInstanceUid;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::insert::sequence;
-use super::scope::Scoped;
+use super::scope::{Columns, Scoped};
 use super::search::parsed;
 use super::sql::Sql;
 use crate::{
@@ -143,7 +143,7 @@ fn place(
     target: &Target,
     after: Option<Cursor>,
 ) -> Result<Option<Place>, IndexError> {
-    let scoped = Scoped::of(conn, scope)?.narrowed(conn, target.custodian.as_ref())?;
+    let scoped = Scoped::of_study(conn, scope, &target.study)?.narrowed(conn, target.custodian.as_ref())?;
     lookup(&scoped, target, after).first(conn, |row| {
         Ok(match (row.get(1)?, row.get(2)?) {
             (_, Some(instance)) => Place::Instance(instance),
@@ -183,7 +183,7 @@ fn lookup(scoped: &Scoped, target: &Target, after: Option<Cursor>) -> Sql {
         };
     }
     sql.push(" WHERE s.uid = ").text(target.study.as_str()).push(" AND ");
-    scoped.condition(&mut sql, "s.custodian");
+    scoped.condition(&mut sql, Columns { custodian: "s.custodian", study: "s.id" });
     match (series, instance) {
         (_, Some(_)) => &mut sql,
         (Some(_), None) => sql.push(" AND e.visible = 1"),
@@ -206,7 +206,7 @@ pub(super) fn statements(
     target: &Target,
     after: Option<Cursor>,
 ) -> Result<Vec<Sql>, IndexError> {
-    let scoped = Scoped::of(conn, scope)?;
+    let scoped = Scoped::of_study(conn, scope, &target.study)?;
     let mut records = Sql::new(RECORD);
     records.push(" FROM instance i ").push(RECORD_FROM);
     let found = page(conn, &mut records, scope, target, after, 10)?;
@@ -242,7 +242,7 @@ pub(super) fn by_uid(
     let mut sql = Sql::new(RECORD);
     sql.push(" FROM instance i ").push(RECORD_FROM).push("WHERE i.uid = ").text(instance.as_str());
     sql.push(" AND +i.current = 1 AND ");
-    scoped.condition(&mut sql, "i.custodian");
+    scoped.condition(&mut sql, Columns { custodian: "i.custodian", study: "i.study" });
     sql.push(" ORDER BY i.id LIMIT 1").first(conn, record)
 }
 

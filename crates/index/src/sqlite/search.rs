@@ -24,7 +24,10 @@ const MERGED: u64 = 50_000;
 
 /// Finds what matches within the scope.
 pub(super) fn search(conn: &Connection, scope: &Scope, search: &Search) -> Result<Hits, IndexError> {
-    let scoped = Scoped::of(conn, scope)?;
+    let scoped = match &search.study {
+        Some(study) => Scoped::of_study(conn, scope, study)?,
+        None => Scoped::of(conn, scope)?,
+    };
     if scoped.is_nothing() {
         return Ok(Hits::default());
     }

@@ -63,6 +63,7 @@ macro_rules! all_cases {
             scopes::holdings_of_one_study_are_apart,
             scopes::filters_do_not_reach_out,
             scopes::targets_are_in_one_holding,
+            scopes::single_holdings,
             scopes::many_custodians,
             paging::pages_are_parts_of_one_order,
             paging::the_order_is_of_dates_and_numbers,

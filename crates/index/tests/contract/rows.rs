@@ -1,6 +1,6 @@
 //! Making rows, scopes and searches in few words.
 
-use access::{Action, CustodianId, Door, Principal, Reach, Rights, Scope};
+use access::{Action, CustodianId, Door, Holding, Principal, Reach, Rights, Scope};
 use index::{
     Attribute, Hits, Index, Inserted, Level, Location, NewInstance, NewSeries, NewStudy, RowId, Search,
     Target,
@@ -122,7 +122,17 @@ pub fn everything() -> Scope {
 }
 
 pub fn of(custodians: &[&str]) -> Scope {
-    scope(Reach::Custodians(custodians.iter().map(|c| id(c)).collect()))
+    scope(Reach::custodians(custodians.iter().map(|c| id(c)).collect()))
+}
+
+/// All of these custodians', and these holdings: study and custodian.
+pub fn only(custodians: &[&str], holdings: &[(&str, &str)]) -> Scope {
+    let holding = |(study, custodian): &(&str, &str)| Holding {
+        study: study.parse().unwrap(),
+        custodian: id(custodian),
+    };
+    let custodians = custodians.iter().map(|c| id(c)).collect();
+    scope(Reach::only(custodians, holdings.iter().map(holding).collect()))
 }
 
 pub fn target(path: &str) -> Target {

@@ -3,7 +3,7 @@
 use index::{Attribute, Level, Target};
 
 use crate::Engine;
-use crate::rows::{With, everything, filter, id, insert, new, of, search, target, uids};
+use crate::rows::{With, everything, filter, id, insert, new, of, only, search, target, uids};
 
 /// Two custodians with the same study, the second with more in it.
 async fn two_holdings(engine: &dyn Engine) -> std::sync::Arc<dyn index::Index> {
@@ -123,6 +123,67 @@ pub async fn targets_are_in_one_holding(engine: &mut dyn Engine) {
             let detail = index.instance(&scope, &wanted).await.unwrap();
             assert_eq!(detail.map(|detail| detail.record).as_ref(), records.first(), "{what}");
         }
+    }
+}
+
+/// A holding that was granted is seen, and of its custodian and its study nothing else.
+pub async fn single_holdings(engine: &mut dyn Engine) {
+    let index = two_holdings(engine).await;
+    for (scope, level, expected) in [
+        (only(&[], &[("1.1", "b")]), Level::Study, vec!["b:1.1"]),
+        (only(&[], &[("1.1", "b")]), Level::Series, vec!["b:1.1.1", "b:1.1.2"]),
+        (only(&[], &[("1.1", "b")]), Level::Instance, vec!["b:1.1.1.1", "b:1.1.1.2", "b:1.1.2.1"]),
+        (only(&[], &[("1.1", "a"), ("1.2", "b")]), Level::Study, vec!["b:1.2", "a:1.1"]),
+        (only(&["a"], &[("1.2", "b"), ("1.1", "a")]), Level::Study, vec!["b:1.2", "a:1.1"]),
+        (only(&["a"], &[("1.1", "b")]), Level::Study, vec!["b:1.1", "a:1.1"]),
+        (only(&["nobody"], &[("1.1", "b"), ("1.2", "a"), ("1.9", "b")]), Level::Study, vec!["b:1.1"]),
+        (only(&[], &[("1.2", "a"), ("1.1", "nobody")]), Level::Study, vec![]),
+    ] {
+        let hits = index.search(&scope, &search(level)).await.unwrap();
+        assert_eq!(uids(level, &hits), expected, "{scope:?} {level:?}");
+        assert_eq!(hits.remaining, 0);
+        let mut below = search(Level::Series);
+        below.study = Some("1.1".parse().unwrap());
+        let hits = index.search(&scope, &below).await.unwrap();
+        assert!(hits.hits.iter().all(|hit| expected.iter().any(|e| e.starts_with(hit.custodian.as_str()))));
+    }
+    let reader = only(&[], &[("1.1", "b")]);
+    for (path, custodian, expected) in [
+        ("1.1", None, Some(3)),
+        ("1.1", Some("b"), Some(3)),
+        ("1.1", Some("a"), None),
+        ("1.2", None, None),
+        ("1.1/1.1.2", None, Some(1)),
+        ("1.1/1.1.1/1.1.1.2", None, Some(1)),
+        ("1.2/1.2.1", None, None),
+        ("1.2/1.2.1/1.2.1.1", None, None),
+    ] {
+        let wanted = Target { custodian: custodian.map(id), ..target(path) };
+        let records = index.instances(&reader, &wanted, None, 10).await.unwrap();
+        assert_eq!((!records.is_empty()).then_some(records.len()), expected, "{path} {custodian:?}");
+        assert!(records.iter().all(|record| record.custodian == id("b")), "{path}");
+        let removable = index.removable(&reader, &wanted, 10).await.unwrap();
+        assert_eq!(removable.map(|found| found.instances.len()), expected, "{path} {custodian:?}");
+    }
+    for (scope, uid, expected) in [
+        (&reader, "1.1.1.1", Some("b")),
+        (&reader, "1.1.2.1", Some("b")),
+        (&reader, "1.2.1.1", None),
+        (&only(&[], &[("1.1", "a")]), "1.1.1.1", Some("a")),
+        (&only(&[], &[("1.1", "a")]), "1.1.1.2", None),
+        (&only(&["a"], &[("1.2", "b")]), "1.2.1.1", Some("b")),
+    ] {
+        let found = index.by_uid(scope, &uid.parse().unwrap()).await.unwrap();
+        assert_eq!(found.map(|record| record.custodian), expected.map(id), "{scope:?} {uid}");
+    }
+    // What is outside counts for no remainder, with filters or without.
+    for filters in
+        [vec![], vec![filter(Attribute::PatientId, "*")], vec![filter(Attribute::ModalitiesInStudy, "CT")]]
+    {
+        let mut one = search(Level::Study);
+        (one.limit, one.filters) = (1, filters);
+        assert_eq!(index.search(&reader, &one).await.unwrap().remaining, 0);
+        assert_eq!(index.search(&only(&["a"], &[("1.2", "b")]), &one).await.unwrap().remaining, 1);
     }
 }
 

@@ -54,7 +54,8 @@ fn write(
     let (send, queue) = mpsc::channel(64);
     let readers = Arc::new(Readers::new(file.clone(), config.clone()));
     let opened = Arc::new(std::fs::File::open(&file).unwrap());
-    let (log, thread) = log::start(&file, opened, &config, readers, send.downgrade()).unwrap();
+    let (log, thread) =
+        log::start(&file, opened, &config, readers, send.downgrade(), Arc::default()).unwrap();
     prepare(&conn, &log);
     let writer = Writer::new(conn, log).unwrap();
     let answers: Vec<_> = jobs

@@ -6,7 +6,7 @@ mod failures;
 mod plans;
 mod upgrade;
 
-use access::{Action, CustodianId, Door, Principal, Reach, Rights, Scope};
+use access::{Action, CustodianId, Door, Holding, Principal, Reach, Rights, Scope};
 
 use crate::{Location, NewInstance, NewSeries, NewStudy};
 
@@ -65,10 +65,23 @@ fn row(n: usize) -> NewInstance {
     }
 }
 
-fn scope(custodians: &[&str]) -> Scope {
-    let reach = match custodians {
+/// `*`, custodians, and single holdings as `study@custodian`.
+fn scope(names: &[&str]) -> Scope {
+    let reach = match names {
         ["*"] => Reach::Everything,
-        names => Reach::Custodians(names.iter().map(|name| name.parse().unwrap()).collect()),
+        names => {
+            let (mut custodians, mut holdings) = (Vec::new(), Vec::new());
+            for name in names {
+                match name.split_once('@') {
+                    None => custodians.push(name.parse().unwrap()),
+                    Some((study, custodian)) => holdings.push(Holding {
+                        study: study.parse().unwrap(),
+                        custodian: custodian.parse().unwrap(),
+                    }),
+                }
+            }
+            Reach::only(custodians, holdings)
+        }
     };
     Principal::new(Door::Token, "t", CustodianId::local(), Rights::ALL, reach)
         .scope_for(Action::Search)

@@ -1,13 +1,13 @@
 //! How searches walk: which driver is chosen, what the engine makes of it, and that the choice never shows.
 
-use access::Scope;
+use access::{Reach, Scope};
 use model::VR;
 use model::matching::{Rule, parse};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::plan::{Driver, Plan, all, plan};
-use super::super::scope::Scoped;
+use super::super::scope::{Scoped, granted as granted_lookup};
 use super::super::search::Asked;
 use super::super::when::Moments;
 use super::super::{Config, SqliteIndex, retrieve, schema};
@@ -47,6 +47,8 @@ fn name(driver: &Driver) -> &'static str {
         Driver::Newest => "newest",
         Driver::Holdings(_) => "holdings",
         Driver::Held(_) => "held",
+        Driver::Granted(_) => "granted",
+        Driver::Apart(_) => "apart",
         Driver::Key(..) => "key",
         Driver::Any(..) => "any",
         Driver::Merged(..) => "merged",
@@ -186,6 +188,60 @@ async fn further_kinds_of_matching_walk_along_keys() {
     }
 }
 
+/// A reader with twenty studies walks along these: by number, whatever else is asked for, and nobody else's are looked at.
+#[tokio::test]
+async fn a_reader_walks_along_what_was_granted() {
+    let (_folder, _index, conn) = filled().await;
+    let of_c7 = (0..).map(|n| n * 100 + 7).filter(|n| n % 3 != 0).take(20);
+    let granted: Vec<String> = of_c7.map(|n: usize| format!("1.{n}@c7")).collect();
+    let granted: Vec<&str> = granted.iter().map(String::as_str).collect();
+    let mixed: Vec<&str> = granted.iter().copied().chain(["c1"]).collect();
+    for level in [Level::Study, Level::Series, Level::Instance] {
+        for filters in [
+            vec![],
+            vec![(PatientName, VR::PN, "*ame*")],
+            vec![(PatientName, VR::PN, "name7^first")],
+            vec![(ModalitiesInStudy, VR::CS, "MR")],
+            vec![(StudyDate, VR::DA, "20000101-20301231"), (PatientId, VR::LO, "P*")],
+            vec![(SopClassUid, VR::UI, "1.9.2")],
+            vec![(StudyDescription, VR::LO, "*1*"), (PatientSex, VR::CS, "F")],
+        ] {
+            let search = wanted(level, &filters);
+            let (scoped, moments, plan) = chosen(&conn, &scope(&granted), &search);
+            assert_eq!(name(&plan.driver), "granted", "{filters:?}");
+            assert_eq!(scoped.studies(&conn).unwrap(), Some(20));
+            let steps = asked(&plan, &scoped, &search, &moments).ids().explain(&conn).unwrap();
+            assert_eq!(scans(&steps), Vec::<&String>::new(), "{filters:?} {steps:?}");
+            assert!(
+                steps.iter().any(|step| step.starts_with("SEARCH s USING INTEGER PRIMARY KEY")),
+                "{filters:?} {steps:?}"
+            );
+            // With a custodian beside them, each part has its own walk.
+            let (scoped, moments, plan) = chosen(&conn, &scope(&mixed), &search);
+            if name(&plan.driver) == "apart" {
+                let steps = asked(&plan, &scoped, &search, &moments).ids().explain(&conn).unwrap();
+                assert_eq!(scans(&steps), Vec::<&String>::new(), "{filters:?} {steps:?}");
+                assert!(
+                    steps.iter().any(|step| step.contains("study_of_custodian")),
+                    "{filters:?} {steps:?}"
+                );
+            } else {
+                assert!(!filters.is_empty());
+            }
+        }
+    }
+    let scope = scope(&granted);
+    let Reach::Only(only) = scope.reach() else { panic!("it is not everything") };
+    let steps = granted_lookup(only).unwrap().explain(&conn).unwrap();
+    assert!(
+        steps
+            .iter()
+            .any(|step| step.contains("SEARCH s USING COVERING INDEX study_uid (uid=? AND custodian=?)")),
+        "{steps:?}"
+    );
+    assert!(steps.iter().all(|step| !step.starts_with("SCAN") || step.contains("json_each")), "{steps:?}");
+}
+
 /// A walk along the newest that looks for a name reads the index alone.
 #[tokio::test]
 async fn names_are_in_the_walks_index() {
@@ -237,7 +293,8 @@ async fn paths_are_looked_up() {
     let (_folder, _index, conn) = filled().await;
     for (level, series) in [(Level::Series, None), (Level::Instance, None), (Level::Instance, Some("1.5.1"))]
     {
-        for custodians in [&["*"][..], &["c5"], &["c0", "c5", "c2"]] {
+        for custodians in [&["*"][..], &["c5"], &["c0", "c5", "c2"], &["1.5@c5", "1.8@c8"], &["c0", "1.5@c5"]]
+        {
             let mut search = wanted(level, &[]);
             search.study = Some("1.5".parse().unwrap());
             search.series = series.map(|uid| uid.parse().unwrap());
@@ -251,7 +308,7 @@ async fn paths_are_looked_up() {
     for path in ["1.5", "1.5/1.5.1", "1.5/1.5.1/1.5.1.1"] {
         for after in [None, Some(cursor)] {
             for version in [None, Some(1)] {
-                for custodians in [&["*"][..], &["c5"], &["c0", "c5", "c2"]] {
+                for custodians in [&["*"][..], &["c5"], &["c0", "c5", "c2"], &["1.5@c5", "1.8@c8"]] {
                     let mut uids = path.split('/');
                     let target = Target {
                         study: uids.next().unwrap().parse().unwrap(),
@@ -299,7 +356,14 @@ async fn every_plan_gives_the_same() {
             .map(|(a, vr, text)| (a, vr, if text == "2010-" { "20100101-" } else { text }))
             .collect();
         for level in [Level::Study, Level::Series, Level::Instance] {
-            for custodians in [&["*"][..], &["c1"], &["c0", "c1", "c2"], &["c7", "nobody"]] {
+            for custodians in [
+                &["*"][..],
+                &["c1"],
+                &["c0", "c1", "c2"],
+                &["c7", "nobody"],
+                &["1.17@c7", "1.1017@c0", "1.1018@c8", "1.18@c1", "1.90000@c1"],
+                &["c1", "c7", "1.17@c7", "1.26@c6", "1.170@c0", "1.38@c8", "1.171@nobody"],
+            ] {
                 let mut search = wanted(level, &filters);
                 search.limit = 5_000;
                 let scoped = Scoped::of(&conn, &scope(custodians)).unwrap();
