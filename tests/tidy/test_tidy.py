@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = {
     "model": 0, "codec": 0,
     "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1, "audit": 1,
-    "index": 2, "blob": 2, "worker": 2, "trail": 2,
+    "index": 2, "blob": 2, "worker": 2, "trail": 2, "register": 2,
     "archive": 3, "identity": 3, "opinion": 3,
     "scp": 4, "gateway": 4, "pages": 4, "transfer": 4,
     "server": 5,
@@ -36,6 +36,8 @@ FORBIDDEN = {
     "trail": {"axum", "hyper", "http", "dicom-ul", "dimse", "dicomweb"},
     "index": {"axum", "hyper", "http", "dicom-ul"},
     "blob": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "dicom-object"},
+    "register": {"tokio", "axum", "hyper", "http", "dicom-ul", "dicom-object"},
+    "identity": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "dicom-object"},
     "archive": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "rustls", "tokio-rustls"},
     "scp": {"axum", "hyper", "http", "rusqlite"},
     "gateway": {"rusqlite", "dicom-ul"},

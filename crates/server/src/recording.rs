@@ -184,7 +184,7 @@ fn holder(custodian: Option<CustodianId>) -> Principal {
     match custodian {
         None => Principal::console(),
         Some(custodian) => {
-            let reach = Reach::Custodians(vec![custodian.clone()]);
+            let reach = Reach::custodians(vec![custodian.clone()]);
             Principal::new(Door::Console, "audit", custodian, Rights::STORE_AND_READ, reach)
         }
     }

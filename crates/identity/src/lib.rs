@@ -1,0 +1,20 @@
+//! Who is there: accounts with passwords, services with tokens, AE titles with certificates, and what each may do.
+//!
+//! [`Recogniser`] is what the server's doors ask, from memory; [`People`] is what commands change. Both work on the same
+//! register side by side, and a change counts from the next request on. Nothing here reads a clock: `now` is an argument,
+//! in seconds of Unix time. This crate must not know HTTP, DIMSE, or how the register is kept on disk.
+
+mod error;
+mod guess;
+mod password;
+mod people;
+mod recognise;
+mod secret;
+
+pub use error::IdentityError;
+pub use guess::Guesses;
+pub use password::PolicyError;
+pub use people::{Fresh, People};
+pub use recognise::{Caller, Recogniser};
+pub use register::{Certificate, Kind, Known, RegisterError};
+pub use secret::{Digest, digest, random};

@@ -1,0 +1,304 @@
+//! What commands change.
+
+use std::path::Path;
+
+use access::{CustodianId, Grant, On, Role};
+use register::{Certificate, Kind, Known, Register, RegisterError};
+
+use crate::{IdentityError, digest, password, random};
+
+/// Longest life of a token, in days; forgotten tokens end.
+const LIFE_DAYS: u32 = 366;
+const DAY: i64 = 86_400;
+
+/// The register, open for changes. Not for several threads at once.
+#[derive(Debug)]
+pub struct People {
+    register: Register,
+}
+
+/// A token that was just made. This is the only moment at which it can be read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// The secret.
+    pub token: String,
+    /// The last moment at which it counts.
+    pub expires_at: i64,
+}
+
+impl People {
+    /// Opens the register at this path, making it when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, IdentityError> {
+        Ok(Self { register: Register::open(path)? })
+    }
+
+    /// Everybody of a kind.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn list(&mut self, kind: Kind) -> Result<Vec<Known>, IdentityError> {
+        let everybody = self.register.everybody()?;
+        Ok(everybody.known.into_iter().filter(|known| known.kind == kind).collect())
+    }
+
+    /// Makes somebody known, without any right.
+    ///
+    /// # Errors
+    /// [`IdentityError::Name`]; [`RegisterError::Taken`].
+    pub fn add(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        custodian: &CustodianId,
+        now: i64,
+    ) -> Result<(), IdentityError> {
+        if !is_name(name) {
+            return Err(IdentityError::Name);
+        }
+        Ok(self.register.add(kind, name, custodian, now)?)
+    }
+
+    /// Lets somebody in no more, or again.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn set_disabled(&mut self, kind: Kind, name: &str, disabled: bool) -> Result<(), IdentityError> {
+        Ok(self.register.set_disabled(kind, name, disabled)?)
+    }
+
+    /// Forgets somebody, with all grants and secrets.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn remove(&mut self, kind: Kind, name: &str) -> Result<(), IdentityError> {
+        Ok(self.register.remove(kind, name)?)
+    }
+
+    /// Gives a role; the same again changes until when.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`], [`RegisterError::TooMany`].
+    pub fn grant(&mut self, kind: Kind, name: &str, grant: &Grant, now: i64) -> Result<(), IdentityError> {
+        Ok(self.register.grant(kind, name, grant, now)?)
+    }
+
+    /// Takes a role back; `false` when it was not given.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn revoke(&mut self, kind: Kind, name: &str, role: Role, on: &On) -> Result<bool, IdentityError> {
+        Ok(self.register.revoke(kind, name, role, on)?)
+    }
+
+    /// Makes a token for a service that lives so many days. What it had ends `overlap` seconds from now, or when it would
+    /// have ended anyway.
+    ///
+    /// # Errors
+    /// [`IdentityError::Life`], [`RegisterError::Unknown`].
+    pub fn make_token(
+        &mut self,
+        name: &str,
+        days: u32,
+        overlap: u32,
+        now: i64,
+    ) -> Result<Fresh, IdentityError> {
+        if !(1..=LIFE_DAYS).contains(&days) {
+            return Err(IdentityError::Life(LIFE_DAYS));
+        }
+        let fresh = Fresh { token: random()?, expires_at: now + i64::from(days) * DAY };
+        let others_until = if overlap == 0 { now - 1 } else { now + i64::from(overlap) };
+        self.register.add_token(name, &digest(&fresh.token), now, fresh.expires_at, others_until)?;
+        Ok(fresh)
+    }
+
+    /// Binds an AE title to a certificate, or to none.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn bind(&mut self, title: &str, certificate: Option<Certificate>) -> Result<(), IdentityError> {
+        Ok(self.register.bind(title, certificate)?)
+    }
+
+    /// Sets an account's password.
+    ///
+    /// # Errors
+    /// [`crate::PolicyError`]; [`RegisterError::Unknown`].
+    pub fn set_password(&mut self, name: &str, new: &str, now: i64) -> Result<(), IdentityError> {
+        password::check(new, name)?;
+        Ok(self.register.set_password(name, &password::hash(new)?, now)?)
+    }
+
+    /// Whether this is the account's password. Somebody unknown, disabled or without a password takes as long as a wrong
+    /// one, so that the time tells nobody who has an account.
+    ///
+    /// # Errors
+    /// When the register cannot be read.
+    pub fn is_password(&mut self, name: &str, given: &str) -> Result<bool, IdentityError> {
+        let known = self.list(Kind::Account)?.into_iter().find(|known| known.name == name && !known.disabled);
+        match known.and_then(|known| known.password) {
+            Some(kept) => Ok(password::is_right(given, &kept)),
+            None => {
+                password::hash(given)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Copies the register as it is into a new file.
+    ///
+    /// # Errors
+    /// When the file is there already, or cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), RegisterError> {
+        self.register.backup(to)
+    }
+}
+
+/// What logs, audit and shells take as it is.
+fn is_name(name: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b"._-@ ".contains(&b);
+    (1..=64).contains(&name.len()) && name.trim() == name && !name.starts_with('-') && name.bytes().all(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use access::Action;
+
+    use super::*;
+    use crate::{Caller, IdentityError, Recogniser};
+
+    const NOW: i64 = 1_000_000;
+
+    fn open() -> (tempfile::TempDir, People, Recogniser) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(register::FILE);
+        (folder, People::open(&file).unwrap(), Recogniser::open(&file).unwrap())
+    }
+
+    fn grant(role: Role, on: &str, until: Option<i64>) -> Grant {
+        Grant { role, on: on.parse().unwrap(), until }
+    }
+
+    /// A change counts from the next request on.
+    #[test]
+    fn a_tokens_life() {
+        let (_folder, mut people, doors) = open();
+        let local = CustodianId::local();
+        people.add(Kind::Token, "viewer", &local, NOW).unwrap();
+        let first = people.make_token("viewer", 1, 0, NOW).unwrap();
+        assert_eq!(first.token.len(), 64);
+        let is_let_in = |token: &str, now: i64| doors.holder(&digest(token), now).unwrap().is_some();
+        let reads = |token: &str, now: i64| {
+            let holder = doors.holder(&digest(token), now).unwrap();
+            holder.is_some_and(|who| who.scope_for(Action::Retrieve).is_ok())
+        };
+        assert!(is_let_in(&first.token, NOW) && !reads(&first.token, NOW), "known, without any right");
+        assert!(!is_let_in("", NOW) && !is_let_in(&first.token[1..], NOW));
+
+        people
+            .grant(Kind::Token, "viewer", &grant(Role::Reader, "custodian:local", Some(NOW + 10)), NOW)
+            .unwrap();
+        assert!(reads(&first.token, NOW + 10) && !reads(&first.token, NOW + 11), "the grant ends");
+        assert!(
+            is_let_in(&first.token, NOW + DAY) && !is_let_in(&first.token, NOW + DAY + 1),
+            "the token ends"
+        );
+
+        // Rotated: both count for an hour, then the new one alone.
+        let second = people.make_token("viewer", 30, 3_600, NOW).unwrap();
+        for (token, now, good) in [
+            (&first.token, NOW + 3_600, true),
+            (&first.token, NOW + 3_601, false),
+            (&second.token, NOW, true),
+            (&second.token, NOW + 30 * DAY, true),
+        ] {
+            assert_eq!(is_let_in(token, now), good, "{now}");
+        }
+        // At once.
+        let third = people.make_token("viewer", 30, 0, NOW).unwrap();
+        assert!(
+            !is_let_in(&first.token, NOW) && !is_let_in(&second.token, NOW) && is_let_in(&third.token, NOW)
+        );
+
+        assert!(
+            people.revoke(Kind::Token, "viewer", Role::Reader, &"custodian:local".parse().unwrap()).unwrap()
+        );
+        assert!(!reads(&third.token, NOW));
+        people.set_disabled(Kind::Token, "viewer", true).unwrap();
+        assert!(!is_let_in(&third.token, NOW));
+        people.set_disabled(Kind::Token, "viewer", false).unwrap();
+        assert!(is_let_in(&third.token, NOW));
+        people.remove(Kind::Token, "viewer").unwrap();
+        assert!(!is_let_in(&third.token, NOW));
+        assert!(matches!(people.make_token("viewer", 367, 0, NOW), Err(IdentityError::Life(_))));
+    }
+
+    #[test]
+    fn ae_titles_and_their_certificates() {
+        let (_folder, mut people, doors) = open();
+        let centre: CustodianId = "centre".parse().unwrap();
+        let (own, other) = ([1; 32], [2; 32]);
+        for name in ["CT1", "MR 1"] {
+            people.add(Kind::AeTitle, name, &centre, NOW).unwrap();
+            people.grant(Kind::AeTitle, name, &grant(Role::Centre, "custodian:centre", None), NOW).unwrap();
+        }
+        people.bind("CT1", Some(Certificate(own))).unwrap();
+        for (title, shown, expected) in [
+            ("CT1", Some(&own), Some((true, true))),
+            ("CT1", Some(&other), None),
+            ("CT1", None, None),
+            ("MR 1", None, Some((true, false))),
+            ("MR 1", Some(&own), Some((true, false))),
+        ] {
+            let rights = match doors.caller(title, shown, NOW).unwrap() {
+                Caller::Is(who) => {
+                    Some((who.scope_for(Action::Store).is_ok(), who.scope_for(Action::Search).is_ok()))
+                }
+                Caller::IsNot => None,
+                Caller::Unknown => panic!("{title} is known"),
+            };
+            assert_eq!(rights, expected, "{title} {shown:?}");
+        }
+        assert_eq!(doors.caller("ct1", Some(&own), NOW).unwrap(), Caller::Unknown);
+        people.set_disabled(Kind::AeTitle, "CT1", true).unwrap();
+        assert_eq!(doors.caller("CT1", Some(&own), NOW).unwrap(), Caller::IsNot);
+    }
+
+    #[test]
+    fn passwords() {
+        let (_folder, mut people, _) = open();
+        people.add(Kind::Account, "dr.miller", &CustodianId::local(), NOW).unwrap();
+        assert!(!people.is_password("dr.miller", "").unwrap(), "no default password");
+        let weak = people.set_password("dr.miller", "password1234", NOW);
+        assert!(matches!(weak, Err(IdentityError::Policy(_))));
+        people.set_password("dr.miller", "four strange little words", NOW).unwrap();
+        for (name, given, right) in [
+            ("dr.miller", "four strange little words", true),
+            ("dr.miller", "four strange little word", false),
+            ("nobody", "four strange little words", false),
+        ] {
+            assert_eq!(people.is_password(name, given).unwrap(), right, "{name} {given}");
+        }
+        people.set_disabled(Kind::Account, "dr.miller", true).unwrap();
+        assert!(!people.is_password("dr.miller", "four strange little words").unwrap());
+    }
+
+    #[test]
+    fn names() {
+        for (name, good) in [
+            ("dr.miller", true),
+            ("MR 1", true),
+            ("a@example.org", true),
+            ("", false),
+            (" a", false),
+            ("-a", false),
+            ("a\nb", false),
+            ("é", false),
+            (&"a".repeat(65), false),
+        ] {
+            assert_eq!(is_name(name), good, "{name:?}");
+        }
+    }
+}

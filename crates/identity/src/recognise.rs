@@ -1,0 +1,140 @@
+//! What the doors ask: whose token is this, who calls by this AE title. Answers come from memory, and are never older
+//! than the last change of the register.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use access::{Allowed, Door, Principal};
+use register::{Everybody, Kind, Known, Register, RegisterError};
+use subtle::ConstantTimeEq;
+
+use crate::Digest;
+
+/// Recognises principals. Cheap to ask: some 2 µs for the look whether anything changed.
+#[derive(Debug)]
+pub struct Recogniser {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    register: Register,
+    snapshot: Arc<Snapshot>,
+}
+
+/// The register in memory, in the order in which the doors ask.
+#[derive(Debug, Default)]
+struct Snapshot {
+    everybody: Everybody,
+    /// Place in `everybody.known`, and the last moment.
+    by_token: HashMap<Digest, (usize, i64)>,
+    by_aet: HashMap<String, usize>,
+    /// What somebody's grants came to, by number, from one moment to another: thousands of grants take milliseconds.
+    resolved: Mutex<HashMap<i64, (i64, i64, Allowed)>>,
+}
+
+/// Somebody who calls by an AE title that the register knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Recognised.
+    Is(Principal),
+    /// The title is somebody's, but not whoever calls: disabled, or bound to another certificate.
+    IsNot,
+    /// The register does not know the title.
+    Unknown,
+}
+
+impl Recogniser {
+    /// Opens the register at this path, making it when it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read.
+    pub fn open(path: &Path) -> Result<Self, RegisterError> {
+        let mut register = Register::open(path)?;
+        let snapshot = Arc::new(Snapshot::of(register.everybody()?));
+        Ok(Self { state: Mutex::new(State { register, snapshot }) })
+    }
+
+    /// Whose token has this digest.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn holder(&self, digest: &Digest, now: i64) -> Result<Option<Principal>, RegisterError> {
+        let snapshot = self.snapshot()?;
+        let Some((place, expires_at)) = snapshot.by_token.get(digest).copied() else { return Ok(None) };
+        Ok(snapshot.at(place).filter(|known| now <= expires_at && !known.disabled).map(|known| {
+            Principal::with(Door::Token, &known.name, known.custodian.clone(), snapshot.allowed(known, now))
+        }))
+    }
+
+    /// Who calls by this AE title, with a client certificate of this SHA-256 if with any.
+    ///
+    /// Without a certificate of its own a title proves nothing: it stores as far as it may, and does nothing else.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn caller(
+        &self,
+        title: &str,
+        certificate: Option<&Digest>,
+        now: i64,
+    ) -> Result<Caller, RegisterError> {
+        let snapshot = self.snapshot()?;
+        let Some(known) = snapshot.by_aet.get(title).and_then(|place| snapshot.at(*place)) else {
+            return Ok(Caller::Unknown);
+        };
+        let allowed = snapshot.allowed(known, now);
+        let allowed = match (&known.certificate, certificate) {
+            _ if known.disabled => return Ok(Caller::IsNot),
+            (None, _) => allowed.only_store(),
+            (Some(bound), Some(shown)) if bool::from(bound.0.ct_eq(shown)) => allowed,
+            (Some(_), _) => return Ok(Caller::IsNot),
+        };
+        Ok(Caller::Is(Principal::with(Door::AeTitle, title, known.custodian.clone(), allowed)))
+    }
+
+    fn snapshot(&self) -> Result<Arc<Snapshot>, RegisterError> {
+        // A reader that panicked leaves the register as it was.
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.register.is_changed()? {
+            let everybody = state.register.everybody()?;
+            state.snapshot = Arc::new(Snapshot::of(everybody));
+        }
+        Ok(Arc::clone(&state.snapshot))
+    }
+}
+
+impl Snapshot {
+    fn of(everybody: Everybody) -> Self {
+        let (mut by_token, mut by_aet) = (HashMap::new(), HashMap::new());
+        for (place, known) in everybody.known.iter().enumerate() {
+            for token in &known.tokens {
+                by_token.insert(token.digest, (place, token.expires_at));
+            }
+            if known.kind == Kind::AeTitle {
+                by_aet.insert(known.name.clone(), place);
+            }
+        }
+        Self { everybody, by_token, by_aet, resolved: Mutex::default() }
+    }
+
+    fn at(&self, place: usize) -> Option<&Known> {
+        self.everybody.known.get(place)
+    }
+
+    fn allowed(&self, known: &Known, now: i64) -> Allowed {
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, until, allowed)) = resolved.get(&known.id)
+            && (*from..=*until).contains(&now)
+        {
+            return allowed.clone();
+        }
+        let good = known.grants.iter().filter(|grant| grant.is_good(now));
+        let until = good.filter_map(|grant| grant.until).min().unwrap_or(i64::MAX);
+        let cases = |case: &str| self.everybody.cases.get(case).cloned().unwrap_or_default();
+        let allowed = Allowed::of(&known.grants, now, &known.custodian, cases);
+        resolved.insert(known.id, (now, until, allowed.clone()));
+        allowed
+    }
+}

@@ -1,0 +1,35 @@
+//! What can go wrong with the register.
+
+/// Why the register cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// Somebody of this kind has the name already.
+    #[error("{0} is known already")]
+    Taken(String),
+    /// Nobody of this kind has the name.
+    #[error("{0} is not known")]
+    Unknown(String),
+    /// A principal has as many grants as it may have.
+    #[error("a principal has at most {0} grants")]
+    TooMany(i64),
+    /// Written by a newer program.
+    #[error("the access register has schema {found}, this program knows {known}")]
+    Newer {
+        /// Of the file.
+        found: i64,
+        /// Of this program.
+        known: i64,
+    },
+    /// Another program's file.
+    #[error("the file is another program's database")]
+    Foreign,
+    /// A row that this program did not write so.
+    #[error("the access register is damaged: {0}")]
+    Corrupt(&'static str),
+    /// A path that SQLite cannot take.
+    #[error("the path is not UTF-8")]
+    Path,
+    /// The engine failed.
+    #[error("the access register: {0}")]
+    Engine(#[from] rusqlite::Error),
+}

@@ -1,0 +1,75 @@
+//! Where accounts, tokens, grants and AE titles are kept: the SQLite file `access.db` in the data folder.
+//!
+//! What it holds cannot be made again from the studies, so every change is on the disk before it is answered
+//! (`synchronous=FULL`). The server and commands open it side by side; [`Register::is_changed`] tells, without reading
+//! a row, whether anybody else wrote. Of secrets it gets digests only. This crate must not know DICOM, nor any protocol.
+
+mod error;
+mod rows;
+mod schema;
+mod write;
+
+pub use error::RegisterError;
+pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, TokenRow};
+pub use schema::FILE;
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+/// The open file. Not for several threads at once.
+#[derive(Debug)]
+pub struct Register {
+    conn: Connection,
+    /// What `PRAGMA data_version` said when everything was read last; it changes with each commit of others.
+    seen: Option<i64>,
+}
+
+impl Register {
+    /// Opens the file, making it when it is not there, and brings its schema up to this program's.
+    ///
+    /// # Errors
+    /// When it is no file of ours, or of a newer version.
+    pub fn open(path: &Path) -> Result<Self, RegisterError> {
+        Ok(Self { conn: schema::open(path)?, seen: None })
+    }
+
+    /// Whether somebody else committed since [`Register::everybody`] read, or it never did. Some 2 µs.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn is_changed(&self) -> Result<bool, RegisterError> {
+        Ok(self.seen != Some(self.version()?))
+    }
+
+    /// Everything that is known, from one moment.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn everybody(&mut self) -> Result<Everybody, RegisterError> {
+        // Before the rows: a commit in between is seen at the next look.
+        let seen = self.version()?;
+        let read = self.conn.unchecked_transaction()?;
+        let everybody = rows::everybody(&read)?;
+        read.commit()?;
+        self.seen = Some(seen);
+        Ok(everybody)
+    }
+
+    /// Copies it as it is into a new file.
+    ///
+    /// # Errors
+    /// When the file is there already, or cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<(), RegisterError> {
+        let to = to.to_str().ok_or(RegisterError::Path)?;
+        self.conn.execute("VACUUM INTO ?1", [to])?;
+        Ok(())
+    }
+
+    fn version(&self) -> Result<i64, RegisterError> {
+        Ok(self.conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+}
+
+#[cfg(test)]
+mod tests;
