@@ -16,6 +16,7 @@
 //! | [`schema`], [`upgrade`] | migrations and pragmas |
 
 mod commitment;
+mod common;
 mod config;
 mod damage;
 mod error;

@@ -8,6 +8,7 @@ use model::matching::{Fuzzy, Rule, glob_pattern, matches_wildcard};
 use model::person_name;
 use rusqlite::Connection;
 
+use super::common;
 use super::filter;
 use super::key::Kind;
 use super::scope::{Columns, Scoped};
@@ -46,6 +47,9 @@ pub(super) enum Driver {
 pub(super) struct Plan {
     pub driver: Driver,
     pub answers: Option<usize>,
+    /// Keys of which each of these lists has to have one, too: they are looked up beside a walk along keys, where the
+    /// study's row would cost a page of its own.
+    pub also: Vec<(Kind, Vec<String>)>,
 }
 
 /// So few candidates cost less than thinking on.
@@ -59,6 +63,8 @@ const SORTABLE: i64 = 50_000;
 const SORTABLE_NAMES: i64 = 20_000;
 /// Words that are walked side by side: some 20 µs each.
 const MERGED_WORDS: usize = 64;
+/// Words that are looked up for each study of another word: some 1 µs each.
+const PROBED: usize = 4;
 /// Different values of a range that are walked side by side.
 const VALUES: usize = 1_000;
 /// Custodians whose holdings are walked side by side in one statement.
@@ -71,14 +77,15 @@ pub(super) fn plan(
     search: &Search,
     moments: &Moments,
 ) -> Result<Plan, IndexError> {
-    let mut candidates = candidates(conn, search)?;
     let held = scoped.studies(conn)?;
-    let base = Plan { driver: walk(scoped, held), answers: None };
+    let few = held.is_some_and(|held| held <= FEW);
+    let mut candidates = candidates(conn, search, few)?;
+    let base = Plan { driver: walk(scoped, held), answers: None, also: Vec::new() };
     match candidates.as_slice() {
         [] => return Ok(base),
         [only] if only.certain => return Ok(candidates.swap_remove(0).plan),
         // Whoever sees few studies waits for none of the others.
-        _ if held.is_some_and(|held| held <= FEW) => return Ok(base),
+        _ if few => return Ok(base),
         _ => {}
     }
     let mut best: Option<(i64, Plan)> = None;
@@ -132,8 +139,9 @@ pub(super) fn all(conn: &Connection, scoped: &Scoped, search: &Search) -> Result
     if let Scoped::Only { custodians, studies } = scoped {
         walks.push(beside(Driver::Held(custodians.clone()), studies));
     }
-    let mut plans: Vec<Plan> = walks.into_iter().map(|driver| Plan { driver, answers: None }).collect();
-    for mut candidate in candidates(conn, search)? {
+    let mut plans: Vec<Plan> =
+        walks.into_iter().map(|driver| Plan { driver, answers: None, also: Vec::new() }).collect();
+    for mut candidate in candidates(conn, search, false)? {
         plans.push(candidate.plan.clone());
         candidate.gather_values(conn)?;
         plans.push(candidate.plan.clone());
@@ -357,10 +365,11 @@ impl Driver {
     }
 }
 
-/// What the filters, and the path above them, offer to walk from.
-fn candidates(conn: &Connection, search: &Search) -> Result<Vec<Candidate>, IndexError> {
+/// What the filters, and the path above them, offer to walk from; when few studies are in scope anyway, without looking
+/// far.
+fn candidates(conn: &Connection, search: &Search, few: bool) -> Result<Vec<Candidate>, IndexError> {
     let certain = |studies: Sql| Candidate {
-        plan: Plan { driver: Driver::Studies(studies), answers: None },
+        plan: Plan { driver: Driver::Studies(studies), answers: None, also: Vec::new() },
         certain: true,
     };
     if let Some(study) = &search.study {
@@ -376,7 +385,7 @@ fn candidates(conn: &Connection, search: &Search) -> Result<Vec<Candidate>, Inde
             continue;
         }
         match Kind::of(*attribute) {
-            Some(kind) if kind.words().is_some() => found.extend(by_name(conn, position, kind, rule)?),
+            Some(kind) if kind.words().is_some() => found.extend(by_name(conn, position, kind, rule, few)?),
             Some(kind) => found.extend(by_key(position, *attribute, kind, rule)),
             None => found.extend(by_series_or_instance(search, *attribute, rule)),
         }
@@ -386,7 +395,10 @@ fn candidates(conn: &Connection, search: &Search) -> Result<Vec<Candidate>, Inde
 
 fn by_series_or_instance(search: &Search, attribute: Attribute, rule: &Rule) -> Option<Candidate> {
     let studies = |sql: Sql, certain: bool| {
-        Some(Candidate { plan: Plan { driver: Driver::Studies(sql), answers: None }, certain })
+        Some(Candidate {
+            plan: Plan { driver: Driver::Studies(sql), answers: None, also: Vec::new() },
+            certain,
+        })
     };
     let named = matches!(rule, Rule::Exact(_) | Rule::UidList(_));
     match attribute {
@@ -482,7 +494,7 @@ fn by_key(position: usize, attribute: Attribute, kind: Kind, rule: &Rule) -> Opt
         _ => return None,
     };
     let answers = (attribute != Attribute::Modality).then_some(position);
-    Some(Candidate { plan: Plan { driver, answers }, certain: false })
+    Some(Candidate { plan: Plan { driver, answers, also: Vec::new() }, certain: false })
 }
 
 /// From a name: its whole text where that is known, else its words.
@@ -491,9 +503,11 @@ fn by_name(
     position: usize,
     kind: Kind,
     rule: &Rule,
+    few: bool,
 ) -> Result<Vec<Candidate>, IndexError> {
     let one = |driver: Driver, whole: bool| {
-        vec![Candidate { plan: Plan { driver, answers: whole.then_some(position) }, certain: false }]
+        let plan = Plan { driver, answers: whole.then_some(position), also: Vec::new() };
+        vec![Candidate { plan, certain: false }]
     };
     let words = kind.words().unwrap_or(kind);
     let found = match filter::folded(rule) {
@@ -518,13 +532,22 @@ fn by_name(
             }
         },
         Rule::Fuzzy(key) => {
-            let mut each = Vec::new();
+            let mut lists = Vec::new();
             for wanted in Fuzzy::of(&key).words() {
-                if let Some(held) = word::fitting(conn, wanted)? {
-                    each.extend(one(Driver::Any(words, held), false));
-                }
+                lists.extend(word::fitting(conn, wanted)?);
             }
-            each
+            if !few && let Some(studies) = common::studies(conn, words, &lists)? {
+                let plan = Plan { driver: Driver::Studies(studies), answers: None, also: Vec::new() };
+                return Ok(vec![Candidate { plan, certain: true }]);
+            }
+            let each = lists.iter().enumerate().map(|(at, held)| {
+                let few = |(other, list): &(usize, &Vec<String>)| *other != at && list.len() <= PROBED;
+                let also =
+                    lists.iter().enumerate().filter(few).map(|(_, list)| (words, list.clone())).collect();
+                let plan = Plan { driver: Driver::Any(words, held.clone()), answers: None, also };
+                Candidate { plan, certain: false }
+            });
+            each.collect()
         }
         Rule::Universal | Rule::UidList(_) | Rule::Range { .. } => Vec::new(),
     };

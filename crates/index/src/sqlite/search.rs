@@ -203,6 +203,14 @@ fn walk(sql: &mut Sql, driver: &Driver, asked: &Asked<'_>) {
     }
     sql.push(" WHERE ");
     driver.condition(sql, scoped, moments);
+    if driver.by_key() {
+        for (kind, values) in &plan.also {
+            sql.push(" AND EXISTS (SELECT 1 FROM study_key w WHERE w.kind = ").bind(*kind as i64);
+            sql.push(" AND w.value IN ")
+                .texts(values)
+                .push(" AND w.moment = k.moment AND w.study = k.study)");
+        }
+    }
     sql.append(&of_study);
     below_study(sql, search, zones, study);
 }

@@ -154,7 +154,7 @@ async fn further_kinds_of_matching_walk_along_keys() {
     let exact = |text: &str| Rule::Exact(text.into());
     for (filters, driver) in [
         (vec![(PatientName, Rule::Fuzzy("name17".into()))], "any"),
-        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "any"),
+        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "studies"),
         (vec![(PatientName, Rule::Fuzzy("first".into()))], "merged"),
         (vec![(ReferringPhysicianName, Rule::Fuzzy("referrer".into()))], "merged"),
         (vec![(PatientId, Rule::AnyOf(vec![exact("P1"), exact("P2")]))], "any"),
@@ -172,7 +172,11 @@ async fn further_kinds_of_matching_walk_along_keys() {
             if let Driver::Merged(kind, values) = &plan.driver {
                 all.clear();
                 for value in values {
-                    let one = Plan { driver: Driver::Key(*kind, value.clone()), answers: plan.answers };
+                    let one = Plan {
+                        driver: Driver::Key(*kind, value.clone()),
+                        answers: plan.answers,
+                        also: plan.also.clone(),
+                    };
                     let steps = Asked { plan: &one, ..asked }.ids().explain(&conn).unwrap();
                     assert!(!sorts(&steps), "{filters:?}\n{}", steps.join("\n"));
                     all.push(steps);
@@ -373,7 +377,7 @@ async fn every_plan_gives_the_same() {
                     found.iter().map(|ids| (ids.moment, ids.study)).collect()
                 };
                 let plans = all(&conn, &scoped, &search).unwrap();
-                let expected = ids(&Plan { driver: Driver::Newest, answers: None });
+                let expected = ids(&Plan { driver: Driver::Newest, answers: None, also: Vec::new() });
                 for plan in &plans {
                     assert_eq!(ids(plan), expected, "{filters:?} {level:?} {custodians:?} {:?}", plan.driver);
                     compared += expected.len();
