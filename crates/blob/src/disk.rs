@@ -48,6 +48,7 @@ pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
 }
 
 /// What a test has the disk answer: the number of an errno, EIO by default.
+#[cfg(feature = "failpoints")]
 pub(crate) fn injected(errno: Option<String>) -> io::Error {
     let errno = errno.and_then(|errno| errno.parse().ok()).unwrap_or(Errno::IO.raw_os_error());
     io::Error::from_raw_os_error(errno)
