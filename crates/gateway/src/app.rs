@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::audited::{self, Subject, Trace};
-use crate::authenticate::{Authenticate, Peer};
+use crate::authenticate::{Authenticate, Peer, Unauthenticated};
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::health::{self, RenderMetrics};
@@ -104,11 +104,11 @@ impl Gateway {
         tls: Option<Arc<rustls::ServerConfig>>,
         stop: CancellationToken,
     ) {
-        let limits = self.config.limits;
+        let (limits, recorder) = (self.config.limits, Arc::clone(&self.recorder));
         let host = self.origin.as_ref().map(|origin| origin.authority().to_ascii_lowercase());
         let address = listener.local_addr().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
         let router = self.router(address, tls.is_some(), stop.clone());
-        serve::run(listener, tls, router, host, limits, stop).await;
+        serve::run(listener, tls, router, host, limits, recorder, stop).await;
     }
 
     fn router(self, address: SocketAddr, tls: bool, stop: CancellationToken) -> Router {
@@ -245,11 +245,21 @@ impl App {
     }
 
     pub(crate) async fn authenticate(&self, caller: &Caller) -> Result<Principal, Refusal> {
-        let found = self.0.authenticate.authenticate(&caller.headers, &caller.peer).await;
+        let found = self.recognise(caller).await;
         if let Err(error) = &found {
             self.0.recorder.record(audited::unrecognised(*error, &caller.peer));
         }
         Ok(found?)
+    }
+
+    /// The same where nobody is refused for it, so that the audit is told nothing.
+    pub(crate) async fn recognise(&self, caller: &Caller) -> Result<Principal, Unauthenticated> {
+        self.0.authenticate.authenticate(&caller.headers, &caller.peer).await
+    }
+
+    /// Tells the audit that somebody asked for what he may not have.
+    pub(crate) fn denied(&self, who: &Principal, caller: &Caller, service: &'static str) {
+        self.0.recorder.record(audited::restricted(who, &caller.peer, service));
     }
 
     /// A trace of what this caller asks, if the audit has room for it.

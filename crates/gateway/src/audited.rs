@@ -226,6 +226,18 @@ pub(crate) fn unrecognised(why: Unauthenticated, peer: &Peer) -> Event {
     Event { outcome, detail: detail.to_owned(), ..Event::new(What::Login, who, "HTTP") }
 }
 
+/// A TLS handshake failed (TLS-007).
+pub(crate) fn no_tls(peer: SocketAddr, why: &str) -> Event {
+    let (who, detail) = (Who::nobody(&address(peer)), format!("a TLS handshake failed: {why}"));
+    Event { outcome: Outcome::Serious, detail, ..Event::new(What::NodeAuthentication, who, "HTTPS") }
+}
+
+/// Somebody asked for what he may not have.
+pub(crate) fn restricted(who: &Principal, peer: &Peer, service: &str) -> Event {
+    let who = Who::new(who.door().name(), who.name(), &address(peer.address));
+    Event { outcome: Outcome::Serious, ..Event::new(What::Restricted, who, service) }
+}
+
 fn address(address: SocketAddr) -> String {
     address.ip().to_canonical().to_string()
 }

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use access::Action;
+use audit::Unrecorded;
 
 use crate::app::{App, Caller};
 use crate::config::Limits;
@@ -37,8 +38,10 @@ pub(crate) async fn readyz(State(app): State<App>) -> Response {
 /// The metrics, for a principal that may administer.
 pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Response, Refusal> {
     let who = app.authenticate(&caller).await?;
-    who.scope_for(Action::Administer)
-        .map_err(|denied| Refusal::new(StatusCode::FORBIDDEN, sentence(&denied.to_string())))?;
+    who.scope_for(Action::Administer).map_err(|denied| {
+        app.denied(&who, &caller, "metrics");
+        Refusal::new(StatusCode::FORBIDDEN, sentence(&denied.to_string()))
+    })?;
     let render = app.render_metrics().ok_or_else(|| Refusal::not_found("No metrics are kept here."))?;
     Ok(text(render()))
 }
@@ -48,7 +51,8 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
 /// Returns after `stop`.
 pub async fn serve_metrics(listener: TcpListener, render: RenderMetrics, stop: CancellationToken) {
     let router = Router::new().route("/metrics", get(move || std::future::ready(text(render()))));
-    serve::run(listener, None, router, None, Limits { connections: 64, ..Limits::default() }, stop).await;
+    let limits = Limits { connections: 64, ..Limits::default() };
+    serve::run(listener, None, router, None, limits, Arc::new(Unrecorded), stop).await;
 }
 
 fn text(metrics: String) -> Response {

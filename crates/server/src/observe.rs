@@ -6,6 +6,7 @@ use anyhow::Context;
 use archive::Archive;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
+use trail::Trail;
 
 /// How often gauges are looked up, and histograms emptied of what nobody scraped.
 const EVERY: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
         "overread_accepting",
         "1 when instances are taken in, 0 when disk or space do not allow it"
     );
+    metrics::describe_gauge!("overread_audit_rows", "Rows of the audit trail");
+    metrics::describe_gauge!("overread_audit_waiting_bytes", "Bytes of events that wait for the disk");
     metrics::describe_gauge!("overread_start_time_seconds", "Unix time of the start");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     metrics::gauge!("overread_start_time_seconds").set(now.as_secs_f64());
@@ -41,7 +44,8 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
 }
 
 /// Looks the gauges up until `stop`.
-pub async fn watch(archive: Archive, handle: PrometheusHandle, stop: CancellationToken) {
+pub async fn watch(archive: Archive, trail: Trail, handle: PrometheusHandle, stop: CancellationToken) {
+    let committed = trail.committed();
     loop {
         handle.run_upkeep();
         match archive.totals().await {
@@ -55,6 +59,8 @@ pub async fn watch(archive: Archive, handle: PrometheusHandle, stop: Cancellatio
         let (files, bytes) = archive.spooled();
         metrics::gauge!("overread_spool_files").set(files as f64);
         metrics::gauge!("overread_spool_bytes").set(bytes as f64);
+        metrics::gauge!("overread_audit_rows").set(committed.borrow().sequence as f64);
+        metrics::gauge!("overread_audit_waiting_bytes").set(trail.waiting() as f64);
         metrics::gauge!("overread_accepting").set(if archive.accepts() { 1.0 } else { 0.0 });
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}

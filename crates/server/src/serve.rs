@@ -226,7 +226,7 @@ impl Server {
         let control = control::Listener::bind(&config.data.folder)?;
         let jobs = jobs::Context::new(config.data.folder.clone(), trail.clone());
         tasks.spawn(control.serve(archive.clone(), Arc::new(jobs), stop.clone(), cut.clone()));
-        tasks.spawn(observe::watch(archive.clone(), metrics, stop.clone()));
+        tasks.spawn(observe::watch(archive.clone(), trail.clone(), metrics, stop.clone()));
         if let Some(shipper) = recording::shipper(&trail, config)? {
             tasks.spawn(shipper.run(stop.clone()));
         }

@@ -70,12 +70,21 @@ impl Queue {
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.weight.load(Ordering::Relaxed) < self.config.queue_bytes
+        self.weight() < self.config.queue_bytes
+    }
+
+    /// Bytes that wait.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
     }
 
     pub(crate) fn push(&self, event: Event) {
         let now = now();
         let mut waiting = self.lock();
+        if waiting.over {
+            tracing::error!(what = event.what.name(), "something was done after the audit trail was closed");
+            return;
+        }
         let Some(event) = waiting.windows.offer(&self.config, now, self.process, event) else {
             // The writer sweeps windows once there are some; it may be waiting without end.
             return;

@@ -75,6 +75,11 @@ impl Trail {
         self.queue.committed.subscribe()
     }
 
+    /// Bytes of events that wait for the disk.
+    pub fn waiting(&self) -> usize {
+        self.queue.weight()
+    }
+
     /// A reader beside this writer.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Recorder;
 use axum::Router;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -24,6 +25,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::audited;
 use crate::authenticate::Peer;
 use crate::config::{HEAD_MAX, Limits};
 use addresses::{Addresses, Place};
@@ -47,6 +49,7 @@ struct Serving {
     /// The only `Host` that is answered, in lower case; any, when none is set.
     host: Option<String>,
     limits: Limits,
+    recorder: Arc<dyn Recorder>,
     stop: CancellationToken,
 }
 
@@ -57,9 +60,10 @@ pub(crate) async fn run(
     router: Router,
     host: Option<String>,
     limits: Limits,
+    recorder: Arc<dyn Recorder>,
     stop: CancellationToken,
 ) {
-    let serving = Arc::new(Serving { router, host, limits, stop: stop.clone() });
+    let serving = Arc::new(Serving { router, host, limits, recorder, stop: stop.clone() });
     let acceptor = tls.map(TlsAcceptor::from);
     let addresses = Addresses::new(limits.connections, limits.per_address);
     let mut connections = JoinSet::new();
@@ -139,8 +143,14 @@ async fn connection(
         () = serving.stop.cancelled() => return,
         done = handshake => match done {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return tracing::debug!(%error, %address, "no TLS connection"),
-            Err(_) => return tracing::debug!(%address, "a TLS handshake took too long"),
+            Ok(Err(error)) => {
+                serving.recorder.record(audited::no_tls(address, &error.to_string()));
+                return tracing::debug!(%error, %address, "no TLS connection");
+            }
+            Err(_) => {
+                serving.recorder.record(audited::no_tls(address, "it took too long"));
+                return tracing::debug!(%address, "a TLS handshake took too long");
+            }
         },
     };
     let session = stream.get_ref().1;

@@ -110,7 +110,7 @@ pub(crate) async fn viewer(State(app): State<App>, caller: Caller, parts: Parts)
     let mut response = match viewer.look_up(path) {
         Wanted::Settings => answer::settings(&parts.headers, &viewer.settings),
         Wanted::StudyList => to(&format!("{}/studies", viewer.root)),
-        Wanted::Page(file) => match app.authenticate(&caller).await {
+        Wanted::Page(file) => match app.recognise(&caller).await {
             Ok(_) => answer::file(file, &parts.headers, &viewer.prefix()).await,
             Err(_) => to(&format!("{}/", viewer.root)),
         },
