@@ -23,7 +23,7 @@ pub trait Authenticate: Send + Sync {
     /// The principal that these headers and this connection stand for.
     ///
     /// # Errors
-    /// [`Unauthenticated`], which becomes 401.
+    /// [`Unauthenticated`], which becomes 401, or 400 when the request contradicts itself.
     async fn authenticate(&self, headers: &HeaderMap, peer: &Peer) -> Result<Principal, Unauthenticated>;
 }
 
@@ -36,4 +36,7 @@ pub enum Unauthenticated {
     /// It carries some that are not good here.
     #[error("the token is not valid here, or no longer")]
     Invalid,
+    /// It carries more than one.
+    #[error("the request has more than one Authorization header")]
+    Ambiguous,
 }

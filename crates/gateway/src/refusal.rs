@@ -66,6 +66,8 @@ impl From<Unauthenticated> for Refusal {
         let challenge = match error {
             Unauthenticated::Missing => "Bearer realm=\"overread\"",
             Unauthenticated::Invalid => "Bearer realm=\"overread\", error=\"invalid_token\"",
+            // RFC 6750 3.1, RFC 9110 5.3: not a list, so it may come once.
+            Unauthenticated::Ambiguous => return Self::bad_request(sentence(&error.to_string())),
         };
         Self::new(StatusCode::UNAUTHORIZED, sentence(&error.to_string()))
             .with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))

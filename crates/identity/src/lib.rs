@@ -16,5 +16,5 @@ pub use guess::Guesses;
 pub use password::PolicyError;
 pub use people::{Fresh, People};
 pub use recognise::{Caller, Recogniser};
-pub use register::{Certificate, Kind, Known, RegisterError};
+pub use register::{Certificate, FILE, Kind, Known, RegisterError};
 pub use secret::{Digest, digest, random};

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use access::Principal;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
@@ -26,13 +25,14 @@ pub struct Sessions {
 }
 
 struct Session {
-    principal: Principal,
+    /// SHA-256 of the token that it stands for.
+    token: [u8; 32],
     began: Instant,
 }
 
 impl Sessions {
-    /// Begins a session; the value is its identifier. None when the system gives no random numbers.
-    pub fn begin(&self, principal: Principal) -> Option<String> {
+    /// Begins a session that stands for a token; the value is its identifier. None when the system gives no random numbers.
+    pub fn begin(&self, token: [u8; 32]) -> Option<String> {
         let mut bits = [0; 32];
         getrandom::fill(&mut bits).ok()?;
         let id: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -43,15 +43,15 @@ impl Sessions {
         {
             sessions.remove(&oldest);
         }
-        sessions.insert(digest(&id), Session { principal, began: Instant::now() });
+        sessions.insert(digest(&id), Session { token, began: Instant::now() });
         Some(id)
     }
 
-    /// Whose session it is.
-    pub fn find(&self, id: &str) -> Option<Principal> {
+    /// The SHA-256 of the token that it stands for.
+    pub fn find(&self, id: &str) -> Option<[u8; 32]> {
         let sessions = self.lock();
         let session = sessions.get(&digest(id))?;
-        (session.began.elapsed() < LASTS).then(|| session.principal.clone())
+        (session.began.elapsed() < LASTS).then_some(session.token)
     }
 
     /// Ends a session.
@@ -65,7 +65,8 @@ impl Sessions {
     }
 }
 
-fn digest(id: &str) -> [u8; 32] {
+/// The SHA-256 of a secret.
+pub fn digest(id: &str) -> [u8; 32] {
     Sha256::digest(id.as_bytes()).into()
 }
 
@@ -101,23 +102,23 @@ mod tests {
     #[test]
     fn sessions_begin_and_end() {
         let sessions = Sessions::default();
-        let one = sessions.begin(Principal::console()).unwrap();
-        let other = sessions.begin(Principal::loopback()).unwrap();
+        let one = sessions.begin([1; 32]).unwrap();
+        let other = sessions.begin([2; 32]).unwrap();
         assert_eq!(one.len(), 64);
         assert_ne!(one, other);
-        assert_eq!(sessions.find(&one), Some(Principal::console()));
+        assert_eq!(sessions.find(&one), Some([1; 32]));
         sessions.end(&one);
         assert_eq!(sessions.find(&one), None);
-        assert_eq!(sessions.find(&other), Some(Principal::loopback()));
+        assert_eq!(sessions.find(&other), Some([2; 32]));
         assert_eq!(sessions.find(""), None);
     }
 
     #[test]
     fn the_oldest_gives_way() {
         let sessions = Sessions::default();
-        let first = sessions.begin(Principal::console()).unwrap();
+        let first = sessions.begin([1; 32]).unwrap();
         for _ in 0..MOST {
-            sessions.begin(Principal::console()).unwrap();
+            sessions.begin([1; 32]).unwrap();
         }
         assert_eq!(sessions.lock().len(), MOST);
         assert_eq!(sessions.find(&first), None);

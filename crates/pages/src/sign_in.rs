@@ -20,7 +20,8 @@ use crate::site::{Entry, Site};
 pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
     let Entry::Token { authenticate, https } = &site.entry else { return Redirect::to("/").into_response() };
     let form = Form::read(&body);
-    let Some(principal) = authenticate(form.text("token")) else {
+    let token = session::digest(form.text("token"));
+    let Some(principal) = authenticate(&token) else {
         tracing::warn!("a page was asked for with a token that is not known");
         return page(
             &site,
@@ -28,8 +29,8 @@ pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
         );
     };
     let who = principal.to_string();
-    let signed_in = Extension(SignedIn(principal.clone()));
-    let begun = site.sessions.begin(principal);
+    let signed_in = Extension(SignedIn(principal));
+    let begun = site.sessions.begin(token);
     let Some(cookie) = begun.and_then(|id| session::cookie(Some(&id), *https)) else {
         return crate::layout::unavailable(&site, None);
     };

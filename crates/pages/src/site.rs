@@ -10,8 +10,8 @@ use http::HeaderMap;
 
 use crate::session::{self, Sessions};
 
-/// Recognises the holder of a token.
-pub type Authenticate = Arc<dyn Fn(&str) -> Option<Principal> + Send + Sync>;
+/// Recognises the holder of a token by the token's SHA-256; asked at each request, so that a revocation ends sessions.
+pub type Authenticate = Arc<dyn Fn(&[u8; 32]) -> Option<Principal> + Send + Sync>;
 
 /// Recognises who signed in, by the session's cookie among these headers.
 pub type Visitors = Arc<dyn Fn(&HeaderMap) -> Option<Principal> + Send + Sync>;
@@ -96,6 +96,6 @@ impl Site {
 fn visitor(entry: &Entry, sessions: &Sessions, headers: &HeaderMap) -> Option<Principal> {
     match entry {
         Entry::Open(principal) => Some(principal.clone()),
-        Entry::Token { https, .. } => sessions.find(session::id(headers, *https)?),
+        Entry::Token { https, authenticate } => authenticate(&sessions.find(session::id(headers, *https)?)?),
     }
 }

@@ -56,7 +56,7 @@ impl World {
     }
 
     async fn guarded() -> Self {
-        let authenticate = |token: &str| (token == TOKEN).then(Principal::console);
+        let authenticate = |token: &[u8; 32]| (*token == digest(TOKEN)).then(Principal::console);
         Self::new(Entry::Token { authenticate: Arc::new(authenticate), https: true }).await
     }
 
@@ -258,4 +258,9 @@ async fn the_stylesheet_may_be_kept() {
     assert!(page.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
     assert!(page.text.len() < 24_000 && !page.text.contains("url("), "small, and from here");
     assert_eq!(world.get("/assets/overread.css", None).await.status, StatusCode::NOT_FOUND);
+}
+
+fn digest(token: &str) -> [u8; 32] {
+    use sha2::Digest;
+    sha2::Sha256::digest(token.as_bytes()).into()
 }

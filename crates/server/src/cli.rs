@@ -8,6 +8,7 @@ use model::{AeTitle, StudyUid};
 use transfer::Destination;
 
 use crate::config::{Listen, Mode, Overrides};
+pub use crate::people::cli::{Account, Aet, Token};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -53,6 +54,12 @@ pub enum Command {
     Backup(Backup),
     /// Verifies, exports and reads the audit trail; works while the server is running.
     Audit(Audit),
+    /// Manages people's accounts, and what accounts, tokens and AE titles may do; works while the server is running.
+    Account(Account),
+    /// Manages the tokens of services; works while the server is running.
+    Token(Token),
+    /// Manages AE titles and the certificates that they are bound to; works while the server is running.
+    Aet(Aet),
     /// Decodes and encodes images for the server that starts it: jobs on standard input, answers on standard output.
     #[command(hide = true)]
     DecodeWorker,
@@ -105,10 +112,10 @@ impl Serve {
 #[derive(Debug, Default, Args)]
 pub struct Place {
     /// The configuration file of the server.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// The data folder [default: ./overread-data].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub data: Option<PathBuf>,
 }
 
@@ -297,6 +304,16 @@ mod tests {
             "rebuild --data d",
             "backup to",
             "audit verify",
+            "account add dr.miller",
+            "account grant dr.miller --role reader --on holding:clinic-7/1.2.3 --until 2027-01-31",
+            "account grant viewer --kind token --role reader --on everything",
+            "account revoke dr.miller --role reader --on case:C7",
+            "account password dr.miller --file f",
+            "token add viewer --role reader --on everything --days 30",
+            "token rotate viewer --overlap-hours 24 --json",
+            "aet add CT1 --custodian clinic-7 --certificate c.pem",
+            "aet list --data d",
+            "aet --data d list",
             "audit export --form fhir --since 2026-01-15 --study 1.2 --output f",
             "audit patient P1 --json",
         ];
@@ -320,6 +337,12 @@ mod tests {
             ("serve --port 1", ErrorKind::UnknownArgument),
             ("backup", ErrorKind::MissingRequiredArgument),
             ("audit verify --head x", ErrorKind::ValueValidation),
+            ("account grant a --role root --on everything", ErrorKind::ValueValidation),
+            ("account grant a --role reader --on nothing", ErrorKind::ValueValidation),
+            ("account grant a --role reader --on everything --until soon", ErrorKind::ValueValidation),
+            ("account password a secret", ErrorKind::UnknownArgument),
+            ("token add a --role reader", ErrorKind::MissingRequiredArgument),
+            ("token add", ErrorKind::MissingRequiredArgument),
             ("audit export --form csv", ErrorKind::InvalidValue),
             ("frobnicate", ErrorKind::InvalidSubcommand),
         ];

@@ -171,7 +171,7 @@ pub fn configured(place: &Place) -> anyhow::Result<Config> {
     Ok(loaded.config)
 }
 
-fn must_exist(folder: &Path) -> anyhow::Result<()> {
+pub fn must_exist(folder: &Path) -> anyhow::Result<()> {
     if !folder.join("studies").exists() {
         bail!("there is no archive at {}", folder.display());
     }

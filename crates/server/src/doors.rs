@@ -1,6 +1,7 @@
 //! Who may come in: a token's holder over HTTP, a calling AE title over DIMSE, anybody with `--insecure-loopback`.
 
-use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use access::{CustodianId, Door, Principal, Reach, Rights};
 use anyhow::Context;
@@ -8,11 +9,14 @@ use dimse::Reject;
 use gateway::{Authenticate, Peer, Unauthenticated};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use identity::{Caller, Recogniser, digest};
 use model::AeTitle;
 use pages::Visitors;
 use scp::{Admission, Call, Callers};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
-use crate::config::{self, Config, Mode};
+use crate::config::{self, Config};
 use crate::start::TokenDigest;
 
 /// Recognises who comes over HTTP.
@@ -22,42 +26,50 @@ pub enum WebDoor {
     Open,
     /// The holders of tokens, and those who signed in with one.
     Tokens {
-        /// By the digest of their token.
-        holders: HashMap<TokenDigest, Principal>,
+        /// The digest of the administrator's.
+        administrator: TokenDigest,
+        /// Everybody else's.
+        people: Arc<Recogniser>,
         /// Who signed in on the pages. The gateway hides a cookie that must not count.
         visitors: Option<Visitors>,
     },
 }
 
 impl WebDoor {
-    /// The door with the administrator's token, or an open one when there is none.
-    pub fn new(administrator: Option<TokenDigest>) -> Self {
-        let Some(digest) = administrator else { return WebDoor::Open };
-        let principal = Principal::new(
-            Door::Token,
-            "administrator",
-            CustodianId::local(),
-            Rights::ALL,
-            Reach::Everything,
-        );
-        WebDoor::Tokens { holders: HashMap::from([(digest, principal)]), visitors: None }
+    /// The door for the administrator's token and those of the register.
+    pub fn new(administrator: TokenDigest, people: Arc<Recogniser>) -> Self {
+        WebDoor::Tokens { administrator, people, visitors: None }
     }
 
     /// Lets those in besides who signed in on the pages.
     pub fn with_visitors(self, recognise: Visitors) -> Self {
         match self {
             WebDoor::Open => WebDoor::Open,
-            WebDoor::Tokens { holders, .. } => WebDoor::Tokens { holders, visitors: Some(recognise) },
+            WebDoor::Tokens { administrator, people, .. } => {
+                WebDoor::Tokens { administrator, people, visitors: Some(recognise) }
+            }
         }
     }
 
-    /// The holder of a token. What is looked up is its digest, so the time it takes tells nothing of a token.
-    pub fn holder(&self, token: &str) -> Option<Principal> {
-        match self {
-            WebDoor::Open => Some(Principal::loopback()),
-            WebDoor::Tokens { holders, .. } => holders.get(&TokenDigest::of(token)).cloned(),
+    /// The holder of the token with this digest. Only digests are looked up, so the time it takes tells nothing of a
+    /// token.
+    pub fn holder(&self, digest: &[u8; 32]) -> Option<Principal> {
+        let WebDoor::Tokens { administrator, people, .. } = self else { return Some(Principal::loopback()) };
+        if bool::from(administrator.0.ct_eq(digest)) {
+            let (custodian, reach) = (CustodianId::local(), Reach::Everything);
+            return Some(Principal::new(Door::Token, "administrator", custodian, Rights::ALL, reach));
         }
+        people.holder(digest, now()).unwrap_or_else(|error| {
+            tracing::error!(%error, "nobody is let in by a token");
+            None
+        })
     }
+}
+
+/// Seconds of Unix time.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[async_trait::async_trait]
@@ -70,10 +82,10 @@ impl Authenticate for WebDoor {
             return visitor.ok_or(Unauthenticated::Missing);
         };
         if credentials.next().is_some() {
-            return Err(Unauthenticated::Invalid);
+            return Err(Unauthenticated::Ambiguous);
         }
         bearer(given.to_str().unwrap_or_default())
-            .and_then(|token| self.holder(token))
+            .and_then(|token| self.holder(&digest(token)))
             .ok_or(Unauthenticated::Invalid)
     }
 }
@@ -88,7 +100,7 @@ fn bearer(credentials: &str) -> Option<&str> {
 pub struct DimseDoor {
     called: AeTitle,
     /// None lets everybody in.
-    peers: Option<Vec<KnownPeer>>,
+    known: Option<(Arc<Recogniser>, Vec<KnownPeer>)>,
 }
 
 struct KnownPeer {
@@ -98,17 +110,14 @@ struct KnownPeer {
 }
 
 impl DimseDoor {
-    /// The door of this configuration.
+    /// The door of this configuration, for those in its list and those in the register; without a register for everybody.
     ///
     /// # Errors
     /// When an AE title or custodian is none; a validated configuration has no such.
-    pub fn new(config: &Config, mode: Mode) -> anyhow::Result<Self> {
+    pub fn new(config: &Config, people: Option<Arc<Recogniser>>) -> anyhow::Result<Self> {
         let called = config.dimse.aet.parse().context("dimse.aet")?;
-        let peers = match mode {
-            Mode::InsecureLoopback => None,
-            Mode::Secure => Some(config.dimse.peers.iter().map(known).collect::<anyhow::Result<_>>()?),
-        };
-        Ok(Self { called, peers })
+        let peers = config.dimse.peers.iter().map(known).collect::<anyhow::Result<_>>()?;
+        Ok(Self { called, known: people.map(|people| (people, peers)) })
     }
 }
 
@@ -126,11 +135,21 @@ impl Callers for DimseDoor {
             return Err(Reject::CalledAeTitleNotRecognized);
         }
         let name = call.calling.to_string();
-        let Some(peers) = &self.peers else {
+        let Some((people, peers)) = &self.known else {
             let everybody =
                 Principal::new(Door::Loopback, &name, CustodianId::local(), Rights::ALL, Reach::Everything);
             return Ok(everybody.into());
         };
+        let certificate = call.certificate.map(|der| <[u8; 32]>::from(Sha256::digest(der)));
+        match people.caller(&name, certificate.as_ref(), now()) {
+            Ok(Caller::Is(principal)) => return Ok(principal.into()),
+            Ok(Caller::IsNot) => return Err(Reject::CallingAeTitleNotRecognized),
+            Ok(Caller::Unknown) => {}
+            Err(error) => {
+                tracing::error!(%error, "nobody is let in by an AE title");
+                return Err(Reject::CallingAeTitleNotRecognized);
+            }
+        }
         let lets_in = |peer: &&KnownPeer| peer.aet == call.calling && peer.configured.lets_in(call.peer.ip());
         let peer = peers.iter().find(lets_in).ok_or(Reject::CallingAeTitleNotRecognized)?;
         let reach = Reach::custodians(vec![peer.custodian.clone()]);
@@ -140,9 +159,17 @@ impl Callers for DimseDoor {
 
 #[cfg(test)]
 mod tests {
-    use access::Action;
+    use access::{Action, Grant, On, Role};
+    use identity::{Certificate, FILE, Kind, People};
 
     use super::*;
+    use crate::config::Mode;
+
+    fn people() -> (tempfile::TempDir, People, Arc<Recogniser>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        (folder, People::open(&file).unwrap(), Arc::new(Recogniser::open(&file).unwrap()))
+    }
 
     /// DIMSE: called AE title first, then the calling one from its addresses.
     #[test]
@@ -174,7 +201,8 @@ mod tests {
                 Err(Reject::CalledAeTitleNotRecognized),
             ),
         ] {
-            let door = DimseDoor::new(&config, mode).unwrap();
+            let (_folder, _, recogniser) = people();
+            let door = DimseDoor::new(&config, (mode == Mode::Secure).then_some(recogniser)).unwrap();
             let call = Call {
                 called: called.parse().unwrap(),
                 calling: calling.parse().unwrap(),
@@ -193,10 +221,50 @@ mod tests {
         }
     }
 
+    /// A title of the register is whoever shows its certificate, whatever the configuration lists.
+    #[test]
+    fn titles_of_the_register() {
+        let (_folder, mut register, recogniser) = people();
+        let (own, other): (&[u8], &[u8]) = (b"own", b"other");
+        let centre: CustodianId = "clinic-7".parse().unwrap();
+        for name in ["CT1", "MR1"] {
+            register.add(Kind::AeTitle, name, &centre, 1).unwrap();
+            let grant = Grant { role: Role::Centre, on: On::Custodian(centre.clone()), until: None };
+            register.grant(Kind::AeTitle, name, &grant, 1).unwrap();
+        }
+        register.bind("CT1", Some(Certificate(Sha256::digest(own).into()))).unwrap();
+        let mut config = Config::default();
+        config.dimse.peers.push(config::Peer { aet: "CT1".into(), from: vec![], custodian: "local".into() });
+        let door = DimseDoor::new(&config, Some(recogniser)).unwrap();
+        for (calling, certificate, answer) in [
+            ("CT1", Some(own), Some(true)),
+            ("CT1", Some(other), None),
+            ("CT1", None, None),
+            ("MR1", None, Some(false)),
+            ("MR1", Some(own), Some(false)),
+        ] {
+            let call = Call {
+                called: "OVERREAD".parse().unwrap(),
+                calling: calling.parse().unwrap(),
+                peer: "127.0.0.1:1".parse().unwrap(),
+                tls: certificate.is_some(),
+                certificate,
+                identity: None,
+            };
+            let reads = door.admit(&call).ok().map(|admission| {
+                assert_eq!(admission.principal.custodian(), &centre);
+                assert!(admission.principal.scope_for(Action::Store).is_ok());
+                admission.principal.scope_for(Action::Search).is_ok()
+            });
+            assert_eq!(reads, answer, "{calling} {certificate:?}");
+        }
+    }
+
     /// AUTH: no anonymous reading.
     #[tokio::test]
     async fn tokens() {
-        let door = WebDoor::new(Some(TokenDigest::of("secret")));
+        let (_folder, _, recogniser) = people();
+        let door = WebDoor::new(TokenDigest::of("secret"), recogniser);
         let peer = Peer { address: "127.0.0.1:1".parse().unwrap(), tls: true, certificate: None };
         for (headers, answer) in [
             (&[][..], Err(Unauthenticated::Missing)),
@@ -206,7 +274,7 @@ mod tests {
             (&["Bearer "], Err(Unauthenticated::Invalid)),
             (&["secret"], Err(Unauthenticated::Invalid)),
             (&["Basic secret"], Err(Unauthenticated::Invalid)),
-            (&["Bearer secret", "Bearer secret"], Err(Unauthenticated::Invalid)),
+            (&["Bearer secret", "Bearer secret"], Err(Unauthenticated::Ambiguous)),
         ] {
             let mut map = HeaderMap::new();
             for value in headers {
@@ -215,7 +283,7 @@ mod tests {
             let who = door.authenticate(&map, &peer).await.map(|principal| principal.to_string());
             assert_eq!(who.as_deref().map_err(|error| *error), answer, "{headers:?}");
         }
-        let open = WebDoor::new(None);
+        let open = WebDoor::Open;
         assert_eq!(open.authenticate(&HeaderMap::new(), &peer).await, Ok(Principal::loopback()));
     }
 }

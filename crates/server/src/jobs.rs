@@ -120,6 +120,7 @@ async fn backup(archive: &Archive, context: &Context, to: &Path, events: &Events
     let report = archive.backup_files(&who, &copied, to, tell).await?;
     close_index(copied, &part).await?;
     backup_trail(context, to).await?;
+    backup_register(context, to).await?;
     // From the rename on the folder is the new backup; before it, it was the old one with some files more.
     let done = to.join(INDEX);
     remove_index_logs(&done)?;
@@ -133,6 +134,24 @@ async fn backup_trail(context: &Context, to: &Path) -> anyhow::Result<()> {
     let (folder, to) = (context.folder.clone(), to.to_owned());
     tokio::task::spawn_blocking(move || trail::backup(&folder, &to)).await??;
     Ok(())
+}
+
+/// Copies the register of who is known here, if there is one.
+async fn backup_register(context: &Context, to: &Path) -> anyhow::Result<()> {
+    let (from, done) = (context.folder.join(identity::FILE), to.join(identity::FILE));
+    if !from.exists() {
+        return Ok(());
+    }
+    let part = done.with_added_extension("part");
+    remove_index(&part)?;
+    let copy = move || {
+        identity::People::open(&from)?.backup(&part)?;
+        fs::File::open(&part)?.sync_all()?;
+        remove_index_logs(&done)?;
+        fs::rename(&part, &done)?;
+        anyhow::Ok(())
+    };
+    tokio::task::spawn_blocking(copy).await?
 }
 
 /// A backup goes into a folder that is new, empty, or an earlier backup, and neither within the data folder nor
@@ -158,6 +177,7 @@ fn check_target(data: &Path, to: &Path) -> anyhow::Result<()> {
             || name == "studies"
             || name == "removed"
             || name == trail::DATABASE
+            || name.to_string_lossy().starts_with(identity::FILE)
             || name == trail::HEAD
             || name.to_string_lossy().starts_with("overread.db.part")
             || name.to_string_lossy().starts_with("audit.db.part")

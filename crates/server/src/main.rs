@@ -19,6 +19,7 @@ mod jobs;
 mod logging;
 mod observe;
 mod open;
+mod people;
 mod recording;
 mod report;
 mod send;
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
         Command::Rebuild(command) => on_runtime(commands::rebuild(command, json)),
         Command::Backup(command) => on_runtime(commands::backup(command, json)),
         Command::Audit(audit) => on_runtime(trail_command::run(audit.command, json)),
+        Command::Account(account) => on_runtime(people::account(account, json)),
+        Command::Token(token) => on_runtime(people::token(token, json)),
+        Command::Aet(aet) => on_runtime(people::aet(aet, json)),
         Command::DecodeWorker => decoding::work(),
     };
     done.unwrap_or_else(|error| fail(&error, json)).into()

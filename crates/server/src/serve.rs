@@ -8,6 +8,7 @@ use anyhow::Context;
 use archive::Archive;
 use audit::{Recorder as _, What, Who};
 use gateway::{Gateway, RenderMetrics};
+use identity::Recogniser;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pages::{About, Entry, Site};
 use scp::Scp;
@@ -194,12 +195,20 @@ impl Server {
             let metrics = metrics.clone();
             move || metrics.render()
         });
+        let people = match mode {
+            Mode::InsecureLoopback => None,
+            Mode::Secure => Some(Arc::new(Recogniser::open(&config.data.folder.join(identity::FILE))?)),
+        };
         let Sockets { http, dimse, dimse_tls, metrics: metrics_socket } = sockets;
 
         if let Some(socket) = http {
             let tls =
                 if config.http.tls { Some(tls::https(&prepared.certificate, &prepared.key)?) } else { None };
-            let web = WebDoor::new(prepared.token);
+            let web = match (prepared.token, &people) {
+                (Some(administrator), Some(people)) => WebDoor::new(administrator, Arc::clone(people)),
+                _ if mode == Mode::InsecureLoopback => WebDoor::Open,
+                _ => anyhow::bail!("there is nobody who could be let in"),
+            };
             let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web))
                 .with_recorder(Arc::new(trail.clone()));
             let web = web.with_visitors(site.visitors());
@@ -213,7 +222,7 @@ impl Server {
         if let Some(socket) = metrics_socket {
             tasks.spawn(gateway::serve_metrics(socket, render, stop.clone()));
         }
-        let door = DimseDoor::new(config, mode)?;
+        let door = DimseDoor::new(config, people)?;
         let scp = Scp::new(scp_config(config), archive.clone(), door, Arc::new(trail.clone()));
         if let Some(socket) = dimse {
             let scp = scp.clone();
@@ -267,7 +276,7 @@ fn entry(config: &Config, web: &WebDoor) -> Entry {
             let web = web.clone();
             let behind_https = config.http.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
             Entry::Token {
-                authenticate: Arc::new(move |token| web.holder(token)),
+                authenticate: Arc::new(move |digest| web.holder(digest)),
                 https: config.http.tls || behind_https,
             }
         }

@@ -65,18 +65,22 @@ pub async fn run(command: AuditCommand, json: bool) -> anyhow::Result<Exit> {
     }
 }
 
-/// Has it recorded that the trail is read (AUD-015), after everything that happened before: by the server that writes
-/// it, or here.
+/// Has it recorded that the trail is read (AUD-015), after everything that happened before.
 async fn note(folder: &Path, use_of: String) -> anyhow::Result<()> {
+    record(folder, &Request::AuditUsed { detail: use_of.clone() }, used(use_of)).await
+}
+
+/// Has an event recorded: by the server that writes the trail, which is asked so, or here.
+pub async fn record(folder: &Path, request: &Request, event: audit::Event) -> anyhow::Result<()> {
     if let Some(mut session) = control::connect(folder).await? {
-        session.ask(&Request::AuditUsed { detail: use_of }).await?;
+        session.ask(request).await?;
         return match session.next::<Told>().await? {
             Some(Told::Failed { why }) => bail!("{why}"),
             _ => Ok(()),
         };
     }
     let trail = recording::open(folder, None).await?;
-    trail.record(used(use_of));
+    trail.record(event);
     recording::close(&trail).await;
     Ok(())
 }

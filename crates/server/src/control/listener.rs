@@ -21,7 +21,7 @@ use super::frames::{self, Frame};
 use super::{LINE, Request, SOCKET, socket_path};
 use crate::event::{Event, Events, Progress};
 use crate::jobs::{self, Job};
-use crate::{recording, trail_command};
+use crate::{people, recording, trail_command};
 
 /// Commands served at the same moment.
 const SESSIONS: usize = 64;
@@ -113,12 +113,10 @@ async fn session(
     let job = match serde_json::from_slice(&line) {
         Ok(Request::Store) => return store(&mut read, &mut write, &archive, &jobs.trail, &stop).await,
         Ok(Request::AuditUsed { detail }) => {
-            jobs.trail.record(trail_command::used(detail));
-            let told = match jobs.trail.settle().await {
-                Ok(()) => Event::Progress(Progress { done: 1, total: Some(1), bytes: 0 }),
-                Err(error) => Event::Failed { why: error.to_string() },
-            };
-            return tell(&mut write, &told).await;
+            return record(&mut write, &jobs, trail_command::used(detail)).await;
+        }
+        Ok(Request::AccessChanged { detail }) => {
+            return record(&mut write, &jobs, people::changed(detail)).await;
         }
         Ok(Request::Verify) => Job::Verify,
         Ok(Request::Backup { to }) => Job::Backup { to },
@@ -129,6 +127,20 @@ async fn session(
         }
     };
     run(job, &mut read, &mut write, archive, jobs, stop).await
+}
+
+/// Records what a command did, and answers when that is kept.
+async fn record(
+    write: &mut (impl AsyncWriteExt + Unpin),
+    jobs: &jobs::Context,
+    event: audit::Event,
+) -> io::Result<()> {
+    jobs.trail.record(event);
+    let told = match jobs.trail.settle().await {
+        Ok(()) => Event::Progress(Progress { done: 1, total: Some(1), bytes: 0 }),
+        Err(error) => Event::Failed { why: error.to_string() },
+    };
+    tell(write, &told).await
 }
 
 /// Runs the job and tells its events; a command that goes away takes the job with it, and so does the server's stop.

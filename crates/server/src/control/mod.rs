@@ -39,6 +39,11 @@ pub enum Request {
     },
     /// Send studies.
     Send(Order),
+    /// Record that a command changed who is known or what somebody may do.
+    AccessChanged {
+        /// What, in words; no secret.
+        detail: String,
+    },
     /// Record that a command reads the audit trail, after all that happened before.
     AuditUsed {
         /// What for.
