@@ -27,6 +27,7 @@ use crate::authenticate::{Authenticate, Peer, Unauthenticated};
 use crate::config::Config;
 use crate::cors::Cors;
 use crate::health::{self, RenderMetrics};
+use crate::rates::Rates;
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
@@ -105,13 +106,17 @@ impl Gateway {
         stop: CancellationToken,
     ) {
         let (limits, recorder) = (self.config.limits, Arc::clone(&self.recorder));
-        let host = self.origin.as_ref().map(|origin| origin.authority().to_ascii_lowercase());
+        let host = match &self.origin {
+            Some(origin) => serve::Host::Only(origin.authority().to_ascii_lowercase()),
+            None => self.config.hosts.into(),
+        };
+        let rates = Arc::new(Rates::new(&limits));
         let address = listener.local_addr().unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let router = self.router(address, tls.is_some(), stop.clone());
-        serve::run(listener, tls, router, host, limits, recorder, stop).await;
+        let router = self.router(address, tls.is_some(), Arc::clone(&rates), stop.clone());
+        serve::run(listener, tls, serve::Site { router, host, rates, recorder }, limits, stop).await;
     }
 
-    fn router(self, address: SocketAddr, tls: bool, stop: CancellationToken) -> Router {
+    fn router(self, address: SocketAddr, tls: bool, rates: Arc<Rates>, stop: CancellationToken) -> Router {
         let origin = self.origin.map_or_else(|| listening(address, tls), |origin| origin.to_string());
         // An origin with the service's path behind it is a URL as the origin is.
         let base = Base::new(&format!("{origin}{SERVICE}")).unwrap_or_else(|_| unreachable!("{origin}"));
@@ -132,6 +137,7 @@ impl Gateway {
             secret,
             metrics: self.metrics,
             recorder: self.recorder,
+            rates,
             stop,
         }));
         Router::new()
@@ -189,6 +195,7 @@ struct Shared {
     secret: [u8; 32],
     metrics: Option<RenderMetrics>,
     recorder: Arc<dyn Recorder>,
+    rates: Arc<Rates>,
     stop: CancellationToken,
 }
 
@@ -248,8 +255,13 @@ impl App {
         let found = self.recognise(caller).await;
         if let Err(error) = &found {
             self.0.recorder.record(audited::unrecognised(*error, &caller.peer));
+            if *error == Unauthenticated::Invalid {
+                self.0.rates.failure(caller.peer.address.ip())?;
+            }
         }
-        Ok(found?)
+        let who = found?;
+        self.0.rates.principal(&who)?;
+        Ok(who)
     }
 
     /// The same where nobody is refused for it, so that the audit is told nothing.

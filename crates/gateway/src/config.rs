@@ -10,7 +10,7 @@ use crate::viewer::ViewerConfig;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// `https://images.example.org`, or with a path that a proxy takes away: what URLs in answers begin with, and the
-    /// only `Host` that is answered. Without one, URLs begin with the listening address and any `Host` will do.
+    /// only `Host` that is answered. Without one, URLs begin with the listening address, and [`Config::hosts`] holds.
     pub base_url: Option<String>,
     /// What a request without `Accept` gets.
     pub missing_accept: MissingAccept,
@@ -21,8 +21,21 @@ pub struct Config {
     pub credentials: bool,
     /// The viewer to be served, if any.
     pub viewer: ViewerConfig,
+    /// Whom a request may mean without [`Config::base_url`].
+    pub hosts: Hosts,
     /// The limits.
     pub limits: Limits,
+}
+
+/// Which `Host` is answered where no base URL says what ours is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hosts {
+    /// Any: who asks has to say who it is.
+    #[default]
+    Any,
+    /// Names and addresses of this machine's loopback only: where nobody is asked who they are, a page that has its own
+    /// name lead to loopback (DNS rebinding) must not be answered.
+    Loopback,
 }
 
 /// A limit on everything that a peer can make us hold or wait for.
@@ -33,6 +46,14 @@ pub struct Limits {
     pub connections: usize,
     /// Of these, from one address that is not loopback. Default 256.
     pub per_address: usize,
+    /// Requests a second from one address that is not loopback, on average; ten seconds' worth may come at once.
+    /// Default 2,000; who asks for more is answered 429. The table of addresses takes 5 MiB at worst.
+    pub requests_per_address: u32,
+    /// The same for one principal. Default 2,000; its table takes 5 MiB at worst.
+    pub requests_per_principal: u32,
+    /// Requests a minute with wrong credentials from one address that is not loopback; more are answered 429 in place
+    /// of 401. Default 60; its table takes 5 MiB at worst.
+    pub failures_per_address: u32,
     /// Bytes of one store's body. Default 64 GiB; costs disk only.
     pub request_bytes: u64,
     /// Bytes of bulk data that one store may keep waiting below the data folder until the place where they go is known.
@@ -64,6 +85,9 @@ impl Default for Limits {
         Self {
             connections: 6_000,
             per_address: 256,
+            requests_per_address: 2_000,
+            requests_per_principal: 2_000,
+            failures_per_address: 60,
             request_bytes: 64 << 30,
             scratch_bytes: 8 << 30,
             first_byte: Duration::from_secs(10),

@@ -16,6 +16,7 @@ use audit::Unrecorded;
 
 use crate::app::{App, Caller};
 use crate::config::Limits;
+use crate::rates::Rates;
 use crate::refusal::{Refusal, sentence};
 use crate::serve;
 
@@ -52,7 +53,9 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
 pub async fn serve_metrics(listener: TcpListener, render: RenderMetrics, stop: CancellationToken) {
     let router = Router::new().route("/metrics", get(move || std::future::ready(text(render()))));
     let limits = Limits { connections: 64, ..Limits::default() };
-    serve::run(listener, None, router, None, limits, Arc::new(Unrecorded), stop).await;
+    let (rates, recorder) = (Arc::new(Rates::new(&limits)), Arc::new(Unrecorded));
+    let site = serve::Site { router, host: serve::Host::Any, rates, recorder };
+    serve::run(listener, None, site, limits, stop).await;
 }
 
 fn text(metrics: String) -> Response {

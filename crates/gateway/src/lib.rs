@@ -25,6 +25,7 @@ mod health;
 mod metadata;
 mod openapi;
 mod outgoing;
+mod rates;
 mod refusal;
 mod rendered;
 mod retrieve;
@@ -41,7 +42,7 @@ mod zip_upload;
 
 pub use app::{Gateway, SetUpError};
 pub use authenticate::{Authenticate, Peer, Unauthenticated};
-pub use config::{Config, Limits};
+pub use config::{Config, Hosts, Limits};
 pub use dicomweb::media::MissingAccept;
 pub use health::{RenderMetrics, serve_metrics};
 pub use viewer::{FolderError, ViewerConfig};

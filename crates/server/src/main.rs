@@ -3,6 +3,7 @@
 //! Everything that decides about studies lies in the crates below; this one must not know business rules.
 
 mod announce;
+mod certificate;
 mod check_config;
 mod cli;
 mod commands;
@@ -28,6 +29,7 @@ mod signals;
 mod start;
 mod tls;
 mod trail_command;
+mod validity;
 
 use std::process::ExitCode;
 

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use trail::Trail;
 
 use crate::announce::{Announcement, Listening, calling_from, origin, warn_insecure, warn_plain_network};
+use crate::certificate::Certificate;
 use crate::cli::Serve;
 use crate::config::{Config, Listen, Loaded, Mode};
 use crate::control;
@@ -201,9 +202,11 @@ impl Server {
         };
         let Sockets { http, dimse, dimse_tls, metrics: metrics_socket } = sockets;
 
+        let certificate = (config.http.tls || dimse_tls.is_some())
+            .then(|| Certificate::open(&prepared.certificate, &prepared.key))
+            .transpose()?;
         if let Some(socket) = http {
-            let tls =
-                if config.http.tls { Some(tls::https(&prepared.certificate, &prepared.key)?) } else { None };
+            let tls = certificate.as_ref().filter(|_| config.http.tls).map(tls::https).transpose()?;
             let web = match (prepared.token, &people) {
                 (Some(administrator), Some(people)) => WebDoor::new(administrator, Arc::clone(people)),
                 _ if mode == Mode::InsecureLoopback => WebDoor::Open,
@@ -212,7 +215,7 @@ impl Server {
             let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web))
                 .with_recorder(Arc::new(trail.clone()));
             let web = web.with_visitors(site.visitors());
-            let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config))
+            let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config, mode))
                 .context("the configuration")?
                 .with_pages(pages::router(site))
                 .with_metrics(Arc::clone(&render))
@@ -228,9 +231,17 @@ impl Server {
             let scp = scp.clone();
             tasks.spawn(async move { scp.listen(socket, None).await });
         }
-        if let Some(socket) = dimse_tls {
-            let (scp, tls) = (scp.clone(), tls::dimse(&prepared.certificate, &prepared.key, &config.tls)?);
+        if let (Some(socket), Some(certificate)) = (dimse_tls, &certificate) {
+            let (scp, tls) = (scp.clone(), tls::dimse(certificate, &config.tls)?);
             tasks.spawn(async move { scp.listen(socket, Some(tls)).await });
+        }
+        if let Some(certificate) = certificate {
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                if let Err(error) = certificate.watch(stop).await {
+                    tracing::error!(%error, "the certificate is not read again before the next start");
+                }
+            });
         }
         let control = control::Listener::bind(&config.data.folder)?;
         let jobs = jobs::Context::new(config.data.folder.clone(), trail.clone());
@@ -308,7 +319,7 @@ fn speaks(listener: &str) -> &'static str {
     }
 }
 
-fn gateway_config(config: &Config) -> gateway::Config {
+fn gateway_config(config: &Config, mode: Mode) -> gateway::Config {
     let limits = &config.limits;
     gateway::Config {
         base_url: config.http.base_url.clone(),
@@ -318,9 +329,16 @@ fn gateway_config(config: &Config) -> gateway::Config {
             folder: config.viewer.folder.clone(),
             study_list: config.viewer.study_list,
         },
+        hosts: match mode {
+            Mode::InsecureLoopback => gateway::Hosts::Loopback,
+            Mode::Secure => gateway::Hosts::Any,
+        },
         limits: gateway::Limits {
             connections: limits.http_connections,
             per_address: limits.per_address,
+            requests_per_address: limits.requests_per_address,
+            requests_per_principal: limits.requests_per_principal,
+            failures_per_address: limits.failures_per_address,
             request_bytes: limits.request_bytes,
             drain: Duration::from_secs(config.process.drain_seconds).saturating_sub(PLACING),
             ..gateway::Limits::default()

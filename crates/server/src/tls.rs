@@ -7,22 +7,24 @@ use anyhow::{Context, bail};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
+use crate::certificate::Certificate;
 use crate::config::{ClientCertificates, Tls};
 
 /// The server's side of HTTPS: no client certificates; HTTP/2 when the client can.
-pub fn https(certificate: &Path, key: &Path) -> anyhow::Result<Arc<ServerConfig>> {
-    let mut config = server(certificate, key, None)?;
+pub fn https(certificate: &Arc<Certificate>) -> anyhow::Result<Arc<ServerConfig>> {
+    let mut config = server(certificate, None)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
 /// The server's side of DIMSE over TLS, with client certificates as configured.
-pub fn dimse(certificate: &Path, key: &Path, tls: &Tls) -> anyhow::Result<Arc<ServerConfig>> {
+pub fn dimse(certificate: &Arc<Certificate>, tls: &Tls) -> anyhow::Result<Arc<ServerConfig>> {
     let verifier = match &tls.client_ca_file {
         None => None,
         Some(file) => {
@@ -34,12 +36,11 @@ pub fn dimse(certificate: &Path, key: &Path, tls: &Tls) -> anyhow::Result<Arc<Se
             Some(verifier.build().with_context(|| format!("{} cannot vouch for anybody", file.display()))?)
         }
     };
-    Ok(Arc::new(server(certificate, key, verifier)?))
+    Ok(Arc::new(server(certificate, verifier)?))
 }
 
 fn server(
-    certificate: &Path,
-    key: &Path,
+    certificate: &Arc<Certificate>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
 ) -> anyhow::Result<ServerConfig> {
     let builder = ServerConfig::builder_with_provider(provider())
@@ -49,8 +50,16 @@ fn server(
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    builder
-        .with_single_cert(chain(certificate)?, private_key(key)?)
+    let resolver: Arc<dyn ResolvesServerCert> = Arc::<Certificate>::clone(certificate);
+    Ok(builder.with_cert_resolver(resolver))
+}
+
+/// A certificate chain and its key.
+///
+/// # Errors
+/// When a file cannot be read, or the key does not fit.
+pub fn pair(certificate: &Path, key: &Path) -> anyhow::Result<CertifiedKey> {
+    CertifiedKey::from_der(chain(certificate)?, private_key(key)?, &provider())
         .with_context(|| format!("{} and {} do not fit", certificate.display(), key.display()))
 }
 

@@ -1,14 +1,35 @@
 //! What is looked at before any route: the request's own form.
 
+use std::net::IpAddr;
+
 use axum::extract::Request;
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 
-use crate::config::{HEAD_MAX, URI_MAX};
+use crate::config::{HEAD_MAX, Hosts, URI_MAX};
 use crate::refusal::Refusal;
 
+/// Which `Host` is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    Any,
+    /// See [`Hosts::Loopback`].
+    Loopback,
+    /// This one, in lower case.
+    Only(String),
+}
+
+impl From<Hosts> for Host {
+    fn from(hosts: Hosts) -> Self {
+        match hosts {
+            Hosts::Any => Host::Any,
+            Hosts::Loopback => Host::Loopback,
+        }
+    }
+}
+
 /// Whether the request may go on to its route.
-pub(super) fn admit<B>(request: &Request<B>, host: Option<&str>, ambiguous: bool) -> Result<(), Refusal> {
+pub(super) fn admit<B>(request: &Request<B>, host: &Host, ambiguous: bool) -> Result<(), Refusal> {
     if ambiguous {
         let detail =
             "The body's length is given twice, by Content-Length and Transfer-Encoding. Send one of them.";
@@ -49,7 +70,7 @@ fn coding(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The host that the client means: it must be named (RFC 9112 3.2), and it must be us where we know our name.
-fn named_host<B>(request: &Request<B>, ours: Option<&str>) -> Result<(), Refusal> {
+fn named_host<B>(request: &Request<B>, ours: &Host) -> Result<(), Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let named = match (request.uri().authority(), hosts.next(), hosts.next()) {
         (_, Some(_), Some(_)) => return Err(Refusal::bad_request("The request has more than one Host.")),
@@ -67,11 +88,29 @@ fn named_host<B>(request: &Request<B>, ours: Option<&str>) -> Result<(), Refusal
     // Probes come by address, and what they get says nothing about anybody.
     let probe = matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics");
     match ours {
-        Some(ours) if !probe && !same_host(named, ours) => Err(Refusal::new(
+        Host::Only(ours) if !probe && !same_host(named, ours) => Err(Refusal::new(
             StatusCode::MISDIRECTED_REQUEST,
             "This server answers to the host of its configured base URL only.",
         )),
+        Host::Loopback if !loopback(named) => Err(Refusal::new(
+            StatusCode::MISDIRECTED_REQUEST,
+            "This server is open to its own machine only: ask it by a loopback address, or set http.base_url.",
+        )),
         _ => Ok(()),
+    }
+}
+
+/// Whether the name is one that only this machine's loopback has, with or without a port (RFC 6761 6.3).
+fn loopback(named: &[u8]) -> bool {
+    let Ok(named) = std::str::from_utf8(named) else { return false };
+    let name = match named.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(address, _)| address),
+        None => named.split_once(':').map_or(named, |(name, _)| name),
+    };
+    let name = name.to_ascii_lowercase();
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
     }
 }
 
@@ -99,7 +138,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let request = request.body(()).expect("a request");
-        let found = admit(&request, ours, false).err().map(|refusal| refusal.status().as_u16());
+        let ours = ours.map_or(Host::Any, |ours| Host::Only(ours.to_owned()));
+        let found = admit(&request, &ours, false).err().map(|refusal| refusal.status().as_u16());
         assert_eq!(found, expected, "{uri:.60} {fields:?} {ours:?}");
     }
 
@@ -121,7 +161,10 @@ mod tests {
             Some(501),
         );
         let request = Request::builder().uri("/x").header("host", "h").body(()).expect("a request");
-        assert_eq!(admit(&request, None, true).err().map(|refusal| refusal.status().as_u16()), Some(400));
+        assert_eq!(
+            admit(&request, &Host::Any, true).err().map(|refusal| refusal.status().as_u16()),
+            Some(400)
+        );
     }
 
     #[test]
@@ -138,6 +181,34 @@ mod tests {
         ] {
             check("/dicom-web/studies", &[("host", named)], Some(ours), expected);
             check("/healthz", &[("host", named)], Some(ours), None);
+        }
+    }
+
+    /// A name that was made to lead to loopback is not one of loopback.
+    #[test]
+    fn hosts_of_this_machine() {
+        for (named, answered) in [
+            ("localhost", true),
+            ("LocalHost:8443", true),
+            ("viewer.localhost:80", true),
+            ("127.0.0.1:8443", true),
+            ("127.9.9.9", true),
+            ("[::1]:8443", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("evil.example", false),
+            ("evil.example:8443", false),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example", false),
+            ("192.0.2.1", false),
+            ("[2001:db8::1]:8443", false),
+            ("0.0.0.0", false),
+            ("", false),
+        ] {
+            let request =
+                Request::builder().uri("/healthz").header("host", named).body(()).expect("a request");
+            let found =
+                admit(&request, &Host::Loopback, false).err().map(|refusal| refusal.status().as_u16());
+            assert_eq!(found, (!answered).then_some(421), "{named}");
         }
     }
 }

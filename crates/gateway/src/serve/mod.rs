@@ -5,6 +5,7 @@
 
 mod addresses;
 mod admit;
+mod envelope;
 mod guard;
 mod heads;
 mod link;
@@ -28,7 +29,9 @@ use tokio_util::sync::CancellationToken;
 use crate::audited;
 use crate::authenticate::Peer;
 use crate::config::{HEAD_MAX, Limits};
+use crate::rates::Rates;
 use addresses::{Addresses, Place};
+pub(crate) use admit::Host;
 use guard::{Guard, Timeouts};
 use link::{Link, Protocol};
 use service::Service;
@@ -43,27 +46,31 @@ const H2_WINDOW: u32 = 16 << 20;
 /// A pause after the system had no descriptor left for us.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(50);
 
+/// What is served, to whom, and how often.
+pub(crate) struct Site {
+    pub(crate) router: Router,
+    pub(crate) host: Host,
+    pub(crate) rates: Arc<Rates>,
+    /// Is told of connections that failed.
+    pub(crate) recorder: Arc<dyn Recorder>,
+}
+
 /// What every connection is served with.
 struct Serving {
-    router: Router,
-    /// The only `Host` that is answered, in lower case; any, when none is set.
-    host: Option<String>,
+    site: Arc<Site>,
     limits: Limits,
-    recorder: Arc<dyn Recorder>,
     stop: CancellationToken,
 }
 
-/// Serves `router` on the listener until `stop`, then finishes what is in progress for [`Limits::drain`].
+/// Serves the site on the listener until `stop`, then finishes what is in progress for [`Limits::drain`].
 pub(crate) async fn run(
     listener: TcpListener,
     tls: Option<Arc<rustls::ServerConfig>>,
-    router: Router,
-    host: Option<String>,
+    site: Site,
     limits: Limits,
-    recorder: Arc<dyn Recorder>,
     stop: CancellationToken,
 ) {
-    let serving = Arc::new(Serving { router, host, limits, recorder, stop: stop.clone() });
+    let serving = Arc::new(Serving { site: Arc::new(site), limits, stop: stop.clone() });
     let acceptor = tls.map(TlsAcceptor::from);
     let addresses = Addresses::new(limits.connections, limits.per_address);
     let mut connections = JoinSet::new();
@@ -117,7 +124,8 @@ fn turn_away(stream: &TcpStream, tls: bool) {
                 \"detail\":\"Too many connections. Try again in some seconds.\"}";
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\nretry-after: 5\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+         x-content-type-options: nosniff\r\ncache-control: no-store\r\n\
+         content-security-policy: default-src 'none'; sandbox\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
     // Closing with unread bytes would reset the connection and take the answer with it.
@@ -144,11 +152,11 @@ async fn connection(
         done = handshake => match done {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                serving.recorder.record(audited::no_tls(address, &error.to_string()));
+                serving.site.recorder.record(audited::no_tls(address, &error.to_string()));
                 return tracing::debug!(%error, %address, "no TLS connection");
             }
             Err(_) => {
-                serving.recorder.record(audited::no_tls(address, "it took too long"));
+                serving.site.recorder.record(audited::no_tls(address, "it took too long"));
                 return tracing::debug!(%address, "a TLS handshake took too long");
             }
         },
@@ -170,7 +178,7 @@ where
 {
     let link = Arc::new(Link::new());
     let io = TokioIo::new(Guard::new(stream, Arc::clone(&link), protocol, Timeouts::from(&serving.limits)));
-    let service = Service::new(serving.router.clone(), serving.host.clone(), peer, Arc::clone(&link));
+    let service = Service::new(Arc::clone(&serving.site), peer, Arc::clone(&link));
     let ended = match protocol {
         Protocol::Http1 => {
             let connection = h1(&serving.limits).serve_connection(io, service);

@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::connect_info::ConnectInfo;
 use axum::response::{IntoResponse, Response};
@@ -16,22 +15,23 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 
+use super::Site;
 use super::admit::admit;
+use super::envelope::{request_id, seal};
 use super::link::Link;
 use crate::authenticate::Peer;
 
 /// The service of one connection.
 #[derive(Clone)]
 pub(super) struct Service {
-    router: Router,
-    host: Option<String>,
+    site: Arc<Site>,
     peer: Arc<Peer>,
     link: Arc<Link>,
 }
 
 impl Service {
-    pub(super) fn new(router: Router, host: Option<String>, peer: Peer, link: Arc<Link>) -> Self {
-        Self { router, host, peer: Arc::new(peer), link }
+    pub(super) fn new(site: Arc<Site>, peer: Peer, link: Arc<Link>) -> Self {
+        Self { site, peer: Arc::new(peer), link }
     }
 }
 
@@ -42,16 +42,19 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let busy = Busy::begin(&self.link);
-        let admitted = admit(&request, self.host.as_deref(), self.link.take_ambiguous());
+        let admitted = admit(&request, &self.site.host, self.link.take_ambiguous())
+            .and_then(|()| self.site.rates.address(self.peer.address.ip()));
+        let (id, tls) = (request_id(request.headers()), self.peer.tls);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Arc::clone(&self.peer));
         request.extensions_mut().insert(ConnectInfo(self.peer.address));
-        let router = self.router.clone();
+        let router = self.site.router.clone();
         Box::pin(async move {
-            let response = match admitted {
+            let mut response = match admitted {
                 Ok(()) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
                 Err(refusal) => refusal.into_response(),
             };
+            seal(response.headers_mut(), tls, id);
             busy.link.answer_begins();
             Ok(response.map(|body| Answer { body, busy }))
         })

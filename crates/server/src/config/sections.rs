@@ -242,6 +242,12 @@ pub struct Limits {
     pub http_connections: usize,
     /// Connections of one address at the same moment, per door; loopback is not counted.
     pub per_address: usize,
+    /// HTTP requests a second from one address, on average; loopback is not counted.
+    pub requests_per_address: u32,
+    /// HTTP requests a second of one principal, on average.
+    pub requests_per_principal: u32,
+    /// HTTP requests a minute with wrong credentials from one address; loopback is not counted.
+    pub failures_per_address: u32,
     /// Most results of one search.
     pub search_results: u32,
     /// Bytes on disk for inflated copies of deflated data sets.
@@ -259,6 +265,9 @@ impl Default for Limits {
             associations: 12_000,
             http_connections: 6_000,
             per_address: 256,
+            requests_per_address: 2_000,
+            requests_per_principal: 2_000,
+            failures_per_address: 60,
             search_results: 1_000,
             inflated_cache_bytes: 1 << 30,
             rendered_cache_bytes: 64 << 20,

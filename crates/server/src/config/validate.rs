@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use access::CustodianId;
 use model::{AeTitle, SopClassUid};
@@ -31,6 +33,7 @@ pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Pr
     check.http(config);
     check.dimse(config);
     check.tls(config);
+    check.secrets(config);
     check.audit(config);
     check.storage(config);
     check.limits(config);
@@ -179,6 +182,23 @@ impl Check<'_> {
         }
     }
 
+    fn secrets(&mut self, config: &Config) {
+        for (key, file) in [
+            ("tls.key_file", &config.tls.key_file),
+            ("audit.syslog.key_file", &config.audit.syslog.key_file),
+            ("access.administrator_token_file", &config.access.administrator_token_file),
+        ] {
+            let Some(file) = file else { continue };
+            if let Some(mode) = open_to_others(file) {
+                let file = file.display();
+                self.wrong(
+                    key,
+                    format!("{file} is a secret and others may read or write it (mode {mode:04o}): chmod 600 {file}"),
+                );
+            }
+        }
+    }
+
     fn audit(&mut self, config: &Config) {
         let syslog = &config.audit.syslog;
         if syslog.server.is_some() && syslog.address().is_none() {
@@ -224,6 +244,9 @@ impl Check<'_> {
             ("limits.associations", limits.associations as u64),
             ("limits.http_connections", limits.http_connections as u64),
             ("limits.per_address", limits.per_address as u64),
+            ("limits.requests_per_address", u64::from(limits.requests_per_address)),
+            ("limits.requests_per_principal", u64::from(limits.requests_per_principal)),
+            ("limits.failures_per_address", u64::from(limits.failures_per_address)),
             ("limits.search_results", u64::from(limits.search_results)),
         ] {
             if value == 0 {
@@ -264,6 +287,16 @@ impl Check<'_> {
     }
 }
 
+/// The permissions of a file that somebody beside its owner has some to. What systemd gives as credentials is guarded by its
+/// folder and by an access list, which shows as permissions of the group.
+fn open_to_others(file: &Path) -> Option<u32> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let given = credentials.is_some_and(|folder| file.parent() == Some(folder.as_path()));
+    let found = std::fs::metadata(file).ok().filter(|found| found.is_file() && !given)?;
+    let mode = found.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
 /// `scheme://authority[/path]`, in characters that can stand in a URL, without a slash at its end.
 fn check_base_url(url: &str) -> Result<(), &'static str> {
     let rest = url
@@ -289,6 +322,39 @@ fn check_base_url(url: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_their_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key.pem");
+        std::fs::write(&file, "x").unwrap();
+        for (mode, refused) in [
+            (0o600, false),
+            (0o400, false),
+            (0o700, false),
+            (0o640, true),
+            (0o604, true),
+            (0o602, true),
+            (0o644, true),
+        ] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(open_to_others(&file), refused.then_some(mode), "{mode:o}");
+            let mut config = Config::default();
+            config.tls.key_file = Some(file.clone());
+            config.tls.certificate_file = Some(file.clone());
+            config.access.administrator_token_file = Some(file.clone());
+            let found = problems(&config, Mode::Secure, &Origins::default());
+            let text = format!(
+                "{0} is a secret and others may read or write it (mode {mode:04o}): chmod 600 {0}",
+                file.display()
+            );
+            let keys: Vec<_> = found.iter().filter(|p| p.text == text).map(|p| p.key.as_str()).collect();
+            let expected: &[&str] =
+                if refused { &["tls.key_file", "access.administrator_token_file"] } else { &[] };
+            assert_eq!(keys, expected, "{mode:o}");
+        }
+        assert_eq!(open_to_others(folder.path()), None, "no file");
+    }
 
     #[test]
     fn base_urls() {
