@@ -97,9 +97,22 @@ def test_a_clients_certificate_that_has_ended_is_refused(tmp_path, authority):  
     home.mkdir()
     (home / "index").write_text("")
     (home / "conf").write_text(f"[ca]\ndefault_ca=one\n[one]\ndatabase={home}/index\nnew_certs_dir={home}\nrand_serial=yes\n"
-                               "default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n")
+                               "default_md=sha256\npolicy=any\nx509_extensions=leaf\n[any]\ncommonName=supplied\n"
+                               "[leaf]\nbasicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n")
     subprocess.run(["openssl", "ca", "-batch", "-config", home / "conf", "-cert", authority["ours"][0], "-keyfile", authority["ours"][1], "-in", request,
                     "-out", certificate, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z", "-notext"], check=True, capture_output=True)
     with mutual(tmp_path, authority, "required") as server:
         assert reaches(server, context(certificate=authority["client"]))
         assert not reaches(server, context(certificate=(certificate, key)))
+
+
+@pytest.mark.parametrize("size,digest,lets_in", [("2048", "sha256", True), ("1024", "sha256", False), ("2048", "sha1", False)])
+def test_weak_client_certificates_are_refused(tmp_path, authority, size, digest, lets_in):  # noqa: F811
+    """TLS-008."""
+    key, request, certificate = (tmp_path / f"weak{suffix}" for suffix in (".key", ".csr", ".pem"))
+    subprocess.run(["openssl", "req", "-newkey", f"rsa:{size}", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=weak"], check=True, capture_output=True)
+    (tmp_path / "extensions").write_text("basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n")
+    subprocess.run(["openssl", "x509", "-req", f"-{digest}", "-in", request, "-CA", authority["ours"][0], "-CAkey", authority["ours"][1], "-set_serial", "7",
+                    "-out", certificate, "-days", "2", "-extfile", tmp_path / "extensions"], check=True, capture_output=True)
+    with mutual(tmp_path, authority, "required") as server:
+        assert reaches(server, context(certificate=(certificate, key))) == lets_in

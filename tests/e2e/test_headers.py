@@ -8,6 +8,7 @@ import pytest
 
 from support import synth
 from support.server import Server
+from test_start import secure
 
 UID = synth.uid(1)
 # Paths beside those that the server lists itself (`/docs/openapi.json`).
@@ -19,7 +20,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Over TLS, with tokens: answers are refusals for the most part, which are those that are easily forgotten."""
-    with Server(tmp_path_factory.mktemp("headers") / "data", flags=[], wanted=("https", "dimse")) as running:
+    with secure(tmp_path_factory.mktemp("headers") / "data") as running:
         yield running
 
 
@@ -47,7 +48,8 @@ def listed(server) -> list[str]:
 def test_every_answer_of_every_route(server, token):
     sent = {"X-Request-Id": "trace-7"}
     if token:
-        sent["Authorization"] = f"Bearer {next(server.data.glob("administrator*token")).read_text().strip()}"
+        file = next(server.data.glob("administrator*token"))
+        sent["Authorization"] = f"Bearer {file.read_text().strip()}"
     missing, statuses = [], set()
     for path in listed(server) + MORE:
         for method in METHODS:

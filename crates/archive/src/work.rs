@@ -181,9 +181,10 @@ impl Work {
         ) {
             self.identity.set(class, instance);
         }
-        let syntax = transfer_syntax::by_uid(&head.syntax_uid).ok_or(StoreError::Syntax(head.syntax_uid))?;
+        let syntax = transfer_syntax::by_uid(&head.syntax_uid)
+            .ok_or_else(|| StoreError::Syntax(shown(&head.syntax_uid)))?;
         if let Some(class) = meta.sop_class.as_ref().filter(|c| !self.shared.config.classes.accepts(c)) {
-            return Err(StoreError::Class(class.clone()));
+            return Err(StoreError::Class(shown(class)));
         }
         let mut body = self.body(syntax, meta)?;
         self.take(&mut body, &[held.slice(head.data_offset..)])?;
@@ -293,8 +294,7 @@ fn compare(columns: &Columns, meta: &Named, announced: &Announced) -> Result<(),
     ];
     for (name, found, announced) in rows {
         if let Some(announced) = announced.filter(|a| *a != found) {
-            let announced = announced.chars().take(80).collect();
-            return Err(StoreError::Mismatch { name, found: found.to_owned(), announced });
+            return Err(StoreError::Mismatch { name, found: shown(found), announced: shown(announced) });
         }
     }
     match announced.study {
@@ -303,6 +303,13 @@ fn compare(columns: &Columns, meta: &Named, announced: &Announced) -> Result<(),
         }
         _ => Ok(()),
     }
+}
+
+/// A UID as an answer and the log may show it. What is written in its place may be anything, a name or a line of its own.
+fn shown(uid: &str) -> String {
+    let looks_like_one =
+        !uid.is_empty() && uid.len() <= 64 && uid.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if looks_like_one { uid.to_owned() } else { "(no UID)".to_owned() }
 }
 
 fn failed_before() -> StoreError {
