@@ -80,7 +80,7 @@ def test_http_connections_are_limited(tmp_path):
             held.append(connection)
         extra = socket.create_connection(server.http, timeout=3)
         try:
-            extra.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            extra.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
             got = extra.recv(1_000)
         except (TimeoutError, ConnectionError):
             got = b""
@@ -109,7 +109,7 @@ def closed_after(address, sent: bytes, seconds: float) -> float | None:
         return time.monotonic() - began
 
 
-HEAD = b"POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nContent-Type: " + stow.content_type().encode() + b"\r\n"
+HEAD = b"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + stow.content_type().encode() + b"\r\n"
 SLOW = [
     # what a client sends before it falls silent, seconds until it is closed at the latest (L4, DIMSE-016)
     ("HTTP, nothing", "http", b"", 14),

@@ -106,7 +106,7 @@ def cut_short(server: Server, chance: random.Random, uid: str, data: bytes) -> N
         chance.choice((peer.reset, peer.close))()
         return
     body = stow.body([part10.file(synth.CT, uid, part10.EXPLICIT_LE, data)])
-    head = f"POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nContent-Type: {stow.content_type()}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /dicom-web/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: {stow.content_type()}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     end = body.rindex(b"\r\n--")  # before the closing delimiter the part is not whole
     with socket.create_connection(server.http) as peer:
         peer.sendall((head + body)[: chance.randrange(len(head) + end)])
@@ -256,7 +256,7 @@ def test_l1_a_crowd_that_says_nothing(tmp_path):
     associations, connections = min(1_000 * STORM, 10_000), min(500 * STORM, 5_000)
     with Server(tmp_path / "data") as server:
         before = server.memory()
-        alive = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        alive = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         crowd = [((*server.dimse, associations), wire.associate()), ((*server.http, connections), alive)]
         idle = [subprocess.Popen(["python3", "-c", CROWD, *map(str, who), first.hex()], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for who, first in crowd]
         try:

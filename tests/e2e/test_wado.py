@@ -355,7 +355,7 @@ WRONG_PATHS = [
 def test_wrong_paths(server, path, statuses):
     target = path if path.startswith("/") else f"/dicom-web/{path}"
     with socket.create_connection(server.http, timeout=10) as peer:
-        peer.sendall(f"GET {target.replace(' ', '%20')} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode())
+        peer.sendall(f"GET {target.replace(' ', '%20')} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode())
         got = b""
         while more := peer.recv(65_536):
             got += more
@@ -396,7 +396,7 @@ def test_a_slow_reader_costs_nothing(tmp_path):
             peers = []
             for _ in range(20):
                 peer = socket.create_connection(server.http)
-                peer.sendall(f"GET /dicom-web/studies/{synth.uid(8)} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n".encode())
+                peer.sendall(f"GET /dicom-web/studies/{synth.uid(8)} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n".encode())
                 peers.append(peer)
             import time
             time.sleep(1)
