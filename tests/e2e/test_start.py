@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import ssl
 import stat
 import subprocess
@@ -218,6 +219,14 @@ def test_sigterm_lets_work_in_progress_end(tmp_path):
         assert server.stop() == 0
     with Server(tmp_path / "data") as server:
         assert len(server.json("instances")) == 1
+
+
+def test_sighup_ends_no_server(server):
+    """Without TLS there is no certificate to renew, and the signal means nothing."""
+    server.process.send_signal(signal.SIGHUP)
+    for _ in range(20):
+        assert server.get("/healthz").status == 200
+    assert server.stop() == 0
 
 
 def test_sigterm_does_not_wait_for_idle_peers(tmp_path):

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first drains, the second ends at once.
+//! SIGTERM and SIGINT: the first drains, the second ends at once. SIGHUP renews certificates, and never ends the process.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -10,6 +10,8 @@ pub const CUT_SHORT: i32 = 130;
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Held so that the default, which is to end, stays off where there is no certificate to renew.
+    _hang_up: Signal,
 }
 
 impl Signals {
@@ -19,7 +21,11 @@ impl Signals {
     /// When the system does not let us.
     pub fn listen() -> anyhow::Result<Self> {
         let take = |kind| signal(kind).context("cannot listen to signals");
-        Ok(Self { terminate: take(SignalKind::terminate())?, interrupt: take(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: take(SignalKind::terminate())?,
+            interrupt: take(SignalKind::interrupt())?,
+            _hang_up: take(SignalKind::hangup())?,
+        })
     }
 
     /// Waits for the next one and names it.
