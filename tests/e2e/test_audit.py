@@ -263,7 +263,7 @@ def test_what_can_be_asked_of_it(run_of_many):
 
 TAMPERING = {
     "nothing": ("", DONE, None),
-    "changed": ("UPDATE trail SET event = CAST(replace(CAST(event AS TEXT), 'administrator', 'somebody') AS BLOB) WHERE sequence = 500", INCOMPLETE,
+    "changed": ("UPDATE trail SET event = CAST(replace(CAST(event AS TEXT), '127.0.0.1', '127.0.0.9') AS BLOB) WHERE sequence = 500", INCOMPLETE,
                 "row 500 was changed"),
     "moved": ("UPDATE trail SET at = at - 60000 WHERE sequence = 500", INCOMPLETE, "a column of row 500 was changed"),
     "removed": ("DELETE FROM trail WHERE sequence = 500", INCOMPLETE, "row 500 was removed"),
