@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use access::Principal;
 use audit::{Event, Outcome, What, Who};
+use axum::RequestExt;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{Method, StatusCode};
@@ -19,7 +20,7 @@ use crate::site::Site;
 pub struct SignedIn(pub Principal);
 
 /// Tells what a request did, before its answer begins.
-pub async fn tell(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+pub async fn tell(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let Some(what) = route.as_deref().and_then(|route| what(route, request.method())) else {
         return next.run(request).await;
@@ -31,7 +32,7 @@ pub async fn tell(State(site): State<Arc<Site>>, request: Request, next: Next) -
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = address.map(|from| from.0.ip().to_canonical().to_string()).unwrap_or_default();
     let visitor = site.visitor(request.headers());
-    let study = request.uri().path().split('/').nth(2).unwrap_or_default().to_owned();
+    let study = study(&mut request).await;
     let (request, query) = match what {
         What::Query => with_query(request).await,
         _ => (request, String::new()),
@@ -52,6 +53,15 @@ pub async fn tell(State(site): State<Arc<Site>>, request: Request, next: Next) -
     event.query = query;
     site.recorder.record(event);
     response
+}
+
+/// The study that the path names, as the handler reads it: without percent-encoding.
+async fn study(request: &mut Request) -> String {
+    let named = request.extract_parts::<RawPathParams>().await;
+    let study = named.ok().and_then(|named| {
+        named.iter().find(|(name, _)| *name == "study").map(|(_, study)| study.chars().take(64).collect())
+    });
+    study.unwrap_or_default()
 }
 
 /// What the route does to patients' data or to a session.
