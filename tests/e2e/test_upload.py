@@ -83,6 +83,12 @@ def test_what_is_no_zip_of_images(shared_server, content, status):
         assert counts(answer)[:3] == (0, 0, 0)
 
 
+def test_long_names_are_cut(shared_server):
+    answer = upload(shared_server, zipped({f"{n}-" + "x" * 60_000: b"no image" for n in range(50)}))
+    assert answer.status == 409 and counts(answer)[3] == 50
+    assert all(len(name) <= 256 for name in lines(answer)) and len(answer.body) < 50 * 600
+
+
 HEADS = [
     ({"Content-Type": "application/zip"}, 200),
     ({"Content-Type": "application/x-zip-compressed"}, 200),

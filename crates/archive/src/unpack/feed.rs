@@ -14,6 +14,8 @@ use super::source::{Offer, Piece, Source};
 
 /// Entries of a ZIP that are looked at.
 pub const ENTRIES: usize = 10_000;
+/// Characters of an entry's name that are shown: it may have 65,535, and each of the entries a line.
+const NAME: usize = 256;
 /// Bytes of a piece.
 const PIECE: usize = 256 << 10;
 /// Pieces of a file that wait for the one who stores it.
@@ -74,7 +76,8 @@ pub fn offer_zip<R: Read + Seek>(
             Err(error) => return say_unreadable(offers, what, &format!("its directory is damaged: {error}")),
         };
         // The name is shown and never used.
-        let name = entry.name().map(|name| name.into_owned()).unwrap_or_else(|_| "(nameless)".to_owned());
+        let name =
+            entry.name().map_or_else(|_| "(nameless)".to_owned(), |name| name.chars().take(NAME).collect());
         let within = if what.is_empty() { name } else { format!("{what} > {name}") };
         match entry.with_reader(&mut bodies, ZipReadOptions::default()) {
             Ok(bytes) => offer_entry(within, budget.metered(bytes), offers)?,
