@@ -47,8 +47,8 @@ impl Role {
         match (self, action) {
             (Role::Administrator, _) => true,
             (_, Action::Search | Action::Retrieve) => true,
-            (Role::Coordinator | Role::Centre | Role::Portal, Action::Store) => true,
-            (Role::Reader | Role::Physician, Action::Store) => false,
+            (Role::Coordinator | Role::Centre | Role::Portal, Action::Store | Action::Share) => true,
+            (Role::Reader | Role::Physician, Action::Store | Action::Share) => false,
             (_, Action::Remove | Action::Administer) => false,
         }
     }
@@ -230,28 +230,28 @@ mod tests {
 
     #[test]
     fn grants_together() {
-        // Store, read, remove, administer of somebody who stores for `a`, at second 100.
+        // Store, read, share, remove, administer of somebody who stores for `a`, at second 100.
         for (grants, expected) in [
-            (&[][..], ["-", "-", "-", "-"]),
-            (&["administrator everything"], ["*", "*", "*", "*"]),
-            (&["administrator custodian:a"], ["a", "a", "a", "-"]),
-            (&["coordinator everything"], ["*", "*", "-", "-"]),
-            (&["centre custodian:a"], ["a", "a", "-", "-"]),
-            (&["portal custodian:a"], ["a", "a", "-", "-"]),
-            (&["centre custodian:b"], ["-", "b", "-", "-"]),
-            (&["centre holding:a/1.2"], ["-", "a/1.2", "-", "-"]),
-            (&["reader holding:a/1.2"], ["-", "a/1.2", "-", "-"]),
-            (&["reader custodian:a"], ["-", "a", "-", "-"]),
-            (&["physician holding:b/1.2"], ["-", "b/1.2", "-", "-"]),
-            (&["reader case:C7"], ["-", "a/1.7 b/1.7", "-", "-"]),
-            (&["reader case:C8"], ["-", "", "-", "-"]),
+            (&[][..], ["-", "-", "-", "-", "-"]),
+            (&["administrator everything"], ["*", "*", "*", "*", "*"]),
+            (&["administrator custodian:a"], ["a", "a", "a", "a", "-"]),
+            (&["coordinator everything"], ["*", "*", "*", "-", "-"]),
+            (&["centre custodian:a"], ["a", "a", "a", "-", "-"]),
+            (&["portal custodian:a"], ["a", "a", "a", "-", "-"]),
+            (&["centre custodian:b"], ["-", "b", "b", "-", "-"]),
+            (&["centre holding:a/1.2"], ["-", "a/1.2", "a/1.2", "-", "-"]),
+            (&["reader holding:a/1.2"], ["-", "a/1.2", "-", "-", "-"]),
+            (&["reader custodian:a"], ["-", "a", "-", "-", "-"]),
+            (&["physician holding:b/1.2"], ["-", "b/1.2", "-", "-", "-"]),
+            (&["reader case:C7"], ["-", "a/1.7 b/1.7", "-", "-", "-"]),
+            (&["reader case:C8"], ["-", "", "-", "-", "-"]),
             // A role on one thing does not widen another's.
-            (&["administrator custodian:b", "reader holding:a/1.2"], ["-", "b a/1.2", "b", "-"]),
-            (&["centre custodian:a", "reader holding:b/1.2"], ["a", "a b/1.2", "-", "-"]),
+            (&["administrator custodian:b", "reader holding:a/1.2"], ["-", "b a/1.2", "b", "b", "-"]),
+            (&["centre custodian:a", "reader holding:b/1.2"], ["a", "a b/1.2", "a", "-", "-"]),
             // Expiry: the last second still counts.
-            (&["reader custodian:a until 100"], ["-", "a", "-", "-"]),
-            (&["reader custodian:a until 99"], ["-", "-", "-", "-"]),
-            (&["administrator everything until 99", "reader custodian:a"], ["-", "a", "-", "-"]),
+            (&["reader custodian:a until 100"], ["-", "a", "-", "-", "-"]),
+            (&["reader custodian:a until 99"], ["-", "-", "-", "-", "-"]),
+            (&["administrator everything until 99", "reader custodian:a"], ["-", "a", "-", "-", "-"]),
         ] {
             let held: Vec<Grant> = grants.iter().map(|text| grant(text)).collect();
             let cases = |case: &str| match case {
@@ -261,7 +261,7 @@ mod tests {
                 _ => Vec::new(),
             };
             let allowed = Allowed::of(&held, 100, &"a".parse().unwrap(), cases);
-            let found = [Action::Store, Action::Retrieve, Action::Remove, Action::Administer]
+            let found = [Action::Store, Action::Retrieve, Action::Share, Action::Remove, Action::Administer]
                 .map(|action| shown(&allowed, action));
             let expected = expected.map(str::to_owned);
             assert_eq!(found, expected, "{grants:?}");

@@ -15,6 +15,8 @@ pub enum Door {
     Loopback,
     /// The command line on the machine itself.
     Console,
+    /// A link that somebody gave away, opened in a browser.
+    Link,
 }
 
 impl Door {
@@ -25,6 +27,7 @@ impl Door {
             Door::AeTitle => "aet",
             Door::Loopback => "loopback",
             Door::Console => "console",
+            Door::Link => "link",
         }
     }
 }
@@ -38,7 +41,7 @@ pub struct Rights {
     pub read: bool,
     /// May delete what it reaches: only with [`Rights::ALL`], which administrators have.
     pub remove: bool,
-    /// May run the server.
+    /// May run the server, and share what it reaches.
     pub administer: bool,
 }
 
@@ -55,7 +58,7 @@ impl Rights {
             Action::Store => self.store,
             Action::Search | Action::Retrieve => self.read,
             Action::Remove => self.remove,
-            Action::Administer => self.administer,
+            Action::Share | Action::Administer => self.administer,
         }
     }
 }
@@ -133,6 +136,7 @@ impl Principal {
             Action::Search => "search",
             Action::Retrieve => "retrieve",
             Action::Remove => "delete",
+            Action::Share => "share",
             Action::Administer => "administer",
         };
         Err(Denied { who: self.to_string(), action })
@@ -159,6 +163,7 @@ mod tests {
             (Action::Search, false),
             (Action::Retrieve, false),
             (Action::Remove, false),
+            (Action::Share, false),
             (Action::Administer, false),
         ] {
             let scope = modality.scope_for(action);

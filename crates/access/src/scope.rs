@@ -17,14 +17,16 @@ pub enum Action {
     Retrieve,
     /// Take studies, series or instances out for good (DELETE).
     Remove,
+    /// Give somebody without an account a link to what is held.
+    Share,
     /// Run the server: metrics, verify, backup.
     Administer,
 }
 
 impl Action {
     /// Every action, in the order of its variants.
-    pub const ALL: [Action; 5] =
-        [Action::Store, Action::Search, Action::Retrieve, Action::Remove, Action::Administer];
+    pub const ALL: [Action; 6] =
+        [Action::Store, Action::Search, Action::Retrieve, Action::Remove, Action::Share, Action::Administer];
 }
 
 /// The holdings that a [`Scope`] covers.
@@ -45,6 +47,22 @@ impl Reach {
     /// All holdings of these custodians, and these holdings of others.
     pub fn only(custodians: Vec<CustodianId>, holdings: Vec<Holding>) -> Self {
         Reach::Only(Only::new(custodians, holdings))
+    }
+
+    /// Whether it covers this holding.
+    pub fn covers(&self, holding: &Holding) -> bool {
+        match self {
+            Reach::Everything => true,
+            Reach::Only(only) => only.covers(holding),
+        }
+    }
+
+    /// Whether it covers all that this custodian holds.
+    pub fn covers_all_of(&self, custodian: &CustodianId) -> bool {
+        match self {
+            Reach::Everything => true,
+            Reach::Only(only) => only.custodians.binary_search(custodian).is_ok(),
+        }
     }
 }
 
@@ -72,6 +90,11 @@ impl Only {
         holdings.sort_unstable();
         holdings.dedup();
         Self { custodians: custodians.into(), holdings: holdings.into() }
+    }
+
+    fn covers(&self, holding: &Holding) -> bool {
+        self.custodians.binary_search(&holding.custodian).is_ok()
+            || self.holdings.binary_search(holding).is_ok()
     }
 
     /// Those of whom everything is covered, in order.
@@ -143,5 +166,13 @@ mod tests {
             let held = only.holders_of(&study.parse().unwrap());
             assert_eq!(held.iter().map(CustodianId::as_str).collect::<Vec<_>>(), expected, "{study}");
         }
+        let reach = Reach::Only(only);
+        for (study, custodian, covered) in
+            [("1.2", "c", true), ("1.3", "c", false), ("1.3", "a", true), ("1.9", "b", true)]
+        {
+            assert_eq!(reach.covers(&holding(study, custodian)), covered, "{study} {custodian}");
+            assert!(Reach::Everything.covers(&holding(study, custodian)));
+        }
+        assert!(reach.covers_all_of(&id("a")) && !reach.covers_all_of(&id("c")));
     }
 }

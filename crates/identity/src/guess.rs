@@ -57,13 +57,16 @@ impl Guesses {
     }
 }
 
-/// Of an IPv6 address the network that one customer has (RFC 6177): else each guess would have an address of its own.
 fn key(from: IpAddr, name: &str) -> (IpAddr, String) {
-    let from = match from.to_canonical() {
+    (network(from), name.to_lowercase().chars().take(NAME).collect())
+}
+
+/// Of an IPv6 address the network that one customer has (RFC 6177): else each guess would have an address of its own.
+pub(crate) fn network(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !(u128::MAX >> 64)).into()),
         v4 => v4,
-    };
-    (from, name.to_lowercase().chars().take(NAME).collect())
+    }
 }
 
 #[cfg(test)]

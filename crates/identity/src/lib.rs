@@ -1,4 +1,5 @@
-//! Who is there: accounts with passwords, services with tokens, AE titles with certificates, and what each may do.
+//! Who is there: accounts with passwords, services with tokens, AE titles with certificates, links that
+//! were given away, and what each may do.
 //!
 //! [`Recogniser`] is what the server's doors ask, from memory; [`People`] is what commands change. Both work on the same
 //! register side by side, and a change counts from the next request on. Nothing here reads a clock: `now` is an argument,
@@ -6,6 +7,7 @@
 
 mod error;
 mod guess;
+mod links;
 mod password;
 mod people;
 mod recognise;
@@ -13,8 +15,9 @@ mod secret;
 
 pub use error::IdentityError;
 pub use guess::Guesses;
+pub use links::{Code, Fresh as FreshLink, LinkError, Links, Opened, Purpose, Shut, Wanted};
 pub use password::PolicyError;
 pub use people::{Fresh, People};
 pub use recognise::{Caller, Recogniser};
-pub use register::{Certificate, FILE, Kind, Known, RegisterError};
+pub use register::{Certificate, FILE, Kind, Known, Link, LinkKind, Opening, RegisterError};
 pub use secret::{Digest, digest, random};

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::{Allowed, Door, Principal};
-use register::{Everybody, Kind, Known, Register, RegisterError};
+use access::{Action, Allowed, Door, Principal, Reach};
+use register::{Everybody, Kind, Known, Link, LinkKind, Maker, Register, RegisterError};
 use subtle::ConstantTimeEq;
 
 use crate::Digest;
@@ -30,6 +30,10 @@ struct Snapshot {
     /// Place in `everybody.known`, and the last moment.
     by_token: HashMap<Digest, (usize, i64)>,
     by_aet: HashMap<String, usize>,
+    /// Place in `everybody.links`.
+    by_link: HashMap<Digest, usize>,
+    /// Place in `everybody.known`, by number.
+    by_number: HashMap<i64, usize>,
     /// What somebody's grants came to, by number, from one moment to another: thousands of grants take milliseconds.
     resolved: Mutex<HashMap<i64, (i64, i64, Allowed)>>,
 }
@@ -94,6 +98,21 @@ impl Recogniser {
         Ok(Caller::Is(Principal::with(Door::AeTitle, title, known.custodian.clone(), allowed)))
     }
 
+    /// The link of this digest and what it may do, if it counts at this moment: what its maker may not share or store any
+    /// more, the link may not either.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn link(&self, digest: &Digest, now: i64) -> Result<Option<(Link, Principal)>, RegisterError> {
+        let snapshot = self.snapshot()?;
+        let link = snapshot.by_link.get(digest).and_then(|place| snapshot.everybody.links.get(*place));
+        Ok(link.filter(|link| now <= link.expires_at).and_then(|link| {
+            let allowed = snapshot.allowed_by(link, now)?;
+            let name = format!("{} of {}", link.id, link.maker_name);
+            Some((link.clone(), Principal::with(Door::Link, &name, link.custodian.clone(), allowed)))
+        }))
+    }
+
     fn snapshot(&self) -> Result<Arc<Snapshot>, RegisterError> {
         // A reader that panicked leaves the register as it was.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,6 +127,8 @@ impl Recogniser {
 impl Snapshot {
     fn of(everybody: Everybody) -> Self {
         let (mut by_token, mut by_aet) = (HashMap::new(), HashMap::new());
+        let by_number = everybody.known.iter().enumerate().map(|(place, known)| (known.id, place)).collect();
+        let by_link = everybody.links.iter().enumerate().map(|(place, link)| (link.digest, place)).collect();
         for (place, known) in everybody.known.iter().enumerate() {
             for token in &known.tokens {
                 by_token.insert(token.digest, (place, token.expires_at));
@@ -116,11 +137,35 @@ impl Snapshot {
                 by_aet.insert(known.name.clone(), place);
             }
         }
-        Self { everybody, by_token, by_aet, resolved: Mutex::default() }
+        Self { everybody, by_token, by_aet, by_link, by_number, resolved: Mutex::default() }
     }
 
     fn at(&self, place: usize) -> Option<&Known> {
         self.everybody.known.get(place)
+    }
+
+    /// What a link allows: what it names, as far as its maker may do that now. `None` when nothing is left.
+    fn allowed_by(&self, link: &Link, now: i64) -> Option<Allowed> {
+        let by_maker = |action| match link.maker {
+            Maker::Administrator | Maker::Console => Some(Reach::Everything),
+            Maker::Principal(number) => {
+                let maker = self.at(*self.by_number.get(&number?)?).filter(|known| !known.disabled)?;
+                self.allowed(maker, now).reach(action).cloned()
+            }
+        };
+        match link.kind {
+            LinkKind::Share => {
+                let reach = by_maker(Action::Share)?;
+                let shown: Vec<_> =
+                    link.holdings.iter().filter(|holding| reach.covers(holding)).cloned().collect();
+                let reads = |action| matches!(action, Action::Search | Action::Retrieve);
+                (!shown.is_empty()).then(|| Allowed::by(reads, &Reach::only(Vec::new(), shown)))
+            }
+            LinkKind::Upload => by_maker(Action::Store)?.covers_all_of(&link.custodian).then(|| {
+                let reach = Reach::custodians(vec![link.custodian.clone()]);
+                Allowed::by(|action| action == Action::Store, &reach)
+            }),
+        }
     }
 
     fn allowed(&self, known: &Known, now: i64) -> Allowed {

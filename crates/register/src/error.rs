@@ -12,6 +12,12 @@ pub enum RegisterError {
     /// A principal has as many grants as it may have.
     #[error("a principal has at most {0} grants")]
     TooMany(i64),
+    /// Somebody has as many links as one may have.
+    #[error("one has at most {0} links that have not ended")]
+    TooManyLinks(i64),
+    /// No link has this number.
+    #[error("there is no link {0}")]
+    UnknownLink(i64),
     /// Written by a newer program.
     #[error("the access register has schema {found}, this program knows {known}")]
     Newer {

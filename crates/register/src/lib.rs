@@ -1,15 +1,17 @@
-//! Where accounts, tokens, grants and AE titles are kept: the SQLite file `access.db` in the data folder.
+//! Where accounts, tokens, grants, AE titles and links are kept: the SQLite file `access.db` in the data folder.
 //!
 //! What it holds cannot be made again from the studies, so every change is on the disk before it is answered
 //! (`synchronous=FULL`). The server and commands open it side by side; [`Register::is_changed`] tells, without reading
 //! a row, whether anybody else wrote. Of secrets it gets digests only. This crate must not know DICOM, nor any protocol.
 
 mod error;
+mod links;
 mod rows;
 mod schema;
 mod write;
 
 pub use error::RegisterError;
+pub use links::{Link, LinkKind, Maker, NewLink, Opening, Tries, Try};
 pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, TokenRow};
 pub use schema::FILE;
 

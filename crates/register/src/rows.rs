@@ -6,6 +6,7 @@ use access::{CustodianId, Grant, Holding};
 use rusqlite::{Connection, Row};
 
 use crate::RegisterError;
+use crate::links::{self, Link};
 
 /// What a principal is recognised as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +97,8 @@ pub struct Everybody {
     pub known: Vec<Known>,
     /// What each case holds.
     pub cases: HashMap<String, Vec<Holding>>,
+    /// Links that were not withdrawn.
+    pub links: Vec<Link>,
 }
 
 pub(crate) fn everybody(conn: &Connection) -> Result<Everybody, RegisterError> {
@@ -136,7 +139,8 @@ pub(crate) fn everybody(conn: &Connection) -> Result<Everybody, RegisterError> {
         cases.entry(row.get(0)?).or_default().push(Holding { study, custodian });
         Ok(())
     })?;
-    Ok(Everybody { known, cases })
+    let links = links::links(conn, "revoked_at IS NULL")?;
+    Ok(Everybody { known, cases, links })
 }
 
 fn principals(conn: &Connection) -> Result<Vec<Known>, RegisterError> {
@@ -166,7 +170,7 @@ fn grant(role: Option<&str>, on: Option<&str>, until: Option<i64>) -> Result<Gra
     Ok(Grant { role, on, until })
 }
 
-fn each(
+pub(crate) fn each(
     conn: &Connection,
     query: &str,
     mut take: impl FnMut(&Row<'_>) -> Result<(), RegisterError>,

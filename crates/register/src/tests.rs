@@ -2,7 +2,9 @@
 
 use access::{CustodianId, Grant, Holding, On, Role};
 
-use crate::{Certificate, FILE, Kind, Register, RegisterError};
+use crate::{
+    Certificate, FILE, Kind, LinkKind, Maker, NewLink, PasswordHash, Register, RegisterError, Tries, Try,
+};
 
 fn grant(role: Role, on: &str) -> Grant {
     Grant { role, on: on.parse().unwrap(), until: None }
@@ -71,4 +73,102 @@ fn files_of_others_stay_untouched() {
     drop(Register::open(&newer).unwrap());
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert!(matches!(Register::open(&newer), Err(RegisterError::Newer { found: 99, .. })));
+}
+
+#[test]
+fn a_links_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut register = Register::open(&folder.path().join(FILE)).unwrap();
+    let local = CustodianId::local();
+    register.add(Kind::Account, "dr.miller", &local, 1).unwrap();
+    let maker = Maker::Principal(register.number(Kind::Account, "dr.miller").unwrap());
+    assert_eq!(register.number(Kind::Token, "dr.miller").unwrap(), None);
+    let holdings = [Holding { study: "1.7".parse().unwrap(), custodian: local.clone() }];
+    let code = PasswordHash { memory: 8, passes: 1, lanes: 1, salt: vec![1], hash: vec![2] };
+    let new = NewLink {
+        digest: &[1; 32],
+        kind: LinkKind::Share,
+        label: "Dr Weber",
+        custodian: &local,
+        case: None,
+        maker: &maker,
+        maker_name: "dr.miller",
+        expires_at: 1_000,
+        use_limit: Some(2),
+        code: Some(&code),
+        holdings: &holdings,
+    };
+    let id = register.add_link(&new, 10).unwrap();
+    assert!(register.add_link(&new, 10).is_err(), "a digest is one link's");
+    let other =
+        NewLink { digest: &[2; 32], kind: LinkKind::Upload, holdings: &[], code: None, ..new.clone() };
+    let other = register.add_link(&other, 10).unwrap();
+
+    for (now, used) in [(1_001, false), (1_000, true), (20, true), (20, false)] {
+        assert_eq!(register.use_link(id, "192.0.2.1", now).unwrap(), used, "{now}");
+    }
+    let all = register.links().unwrap();
+    assert_eq!(all.iter().map(|link| link.id).collect::<Vec<_>>(), [other, id], "the newest first");
+    assert_eq!((&all[1].holdings[..], all[1].uses, &all[1].code), (&holdings[..], 2, &Some(code.clone())));
+    assert_eq!(all[1].openings.iter().map(|opening| opening.at).collect::<Vec<_>>(), [20, 1_000]);
+    assert_eq!((&all[0].holdings[..], all[0].kind, &all[0].maker), (&[][..], LinkKind::Upload, &maker));
+    for at in 0..60 {
+        assert!(register.use_link(other, "192.0.2.1", at).unwrap() == (at < 2), "{at}");
+    }
+
+    assert_eq!(register.everybody().unwrap().links.len(), 2);
+    assert!(register.revoke_link(id, 30).unwrap());
+    assert!(!register.revoke_link(id, 31).unwrap(), "once is enough");
+    assert!(matches!(register.revoke_link(99, 30), Err(RegisterError::UnknownLink(99))));
+    assert_eq!(register.everybody().unwrap().links.len(), 1);
+    assert!(!register.use_link(id, "192.0.2.1", 30).unwrap());
+    register.remove(Kind::Account, "dr.miller").unwrap();
+    assert_eq!(register.everybody().unwrap().links[0].maker, Maker::Principal(None), "nobody's now");
+    // What ended long ago is forgotten.
+    let late = NewLink { digest: &[3; 32], maker: &Maker::Console, expires_at: 40_000_000, ..new };
+    register.add_link(&late, 39_000_000).unwrap();
+    assert_eq!(register.links().unwrap().len(), 1);
+}
+
+#[test]
+fn tries_of_a_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut register = Register::open(&folder.path().join(FILE)).unwrap();
+    let local = CustodianId::local();
+    let new = |digest| NewLink {
+        digest,
+        kind: LinkKind::Upload,
+        label: "a",
+        custodian: &local,
+        case: None,
+        maker: &Maker::Console,
+        maker_name: "console",
+        expires_at: 10_000,
+        use_limit: None,
+        code: None,
+        holdings: &[],
+    };
+    let id = register.add_link(&new(&[1; 32]), 0).unwrap();
+    let other = register.add_link(&new(&[2; 32]), 0).unwrap();
+    let tries = Tries { most: 3, period: 900 };
+    let taken = |left| Try::Taken { left };
+    for (now, expected) in [
+        (10, taken(2)),
+        (20, taken(1)),
+        (30, taken(0)),
+        (31, Try::Locked { until: 930 }),
+        (930, Try::Locked { until: 930 }),
+        (931, taken(2)),
+        // The window ends 900 s after its first failure.
+        (1_832, taken(2)),
+        (1_833, taken(1)),
+    ] {
+        assert_eq!(register.take_try(id, tries, now).unwrap(), expected, "{now}");
+    }
+    assert_eq!(register.take_try(other, tries, 31).unwrap(), taken(2), "each link has its own");
+    register.give_try_back(id).unwrap();
+    assert_eq!(register.take_try(id, tries, 1_834).unwrap(), taken(1));
+    assert_eq!(register.take_try(id, tries, 1_835).unwrap(), taken(0));
+    register.give_try_back(id).unwrap();
+    assert_eq!(register.take_try(id, tries, 1_836).unwrap(), taken(0), "the last try was right: not locked");
 }

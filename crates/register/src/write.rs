@@ -174,7 +174,7 @@ impl Register {
     }
 
     /// Own commits do not change `data_version`, so what was read is to be read again.
-    fn write<T>(
+    pub(crate) fn write<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, RegisterError>,
     ) -> Result<T, RegisterError> {
