@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # docs/architecture.md: a crate uses rows below it, never one beside it.
 LAYERS = {
     "model": 0, "codec": 0,
-    "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1, "audit": 1,
+    "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1, "audit": 1, "oidc": 1,
     "index": 2, "blob": 2, "worker": 2, "trail": 2, "register": 2,
     "archive": 3, "identity": 3, "opinion": 3,
     "scp": 4, "gateway": 4, "pages": 4, "transfer": 4,
@@ -33,6 +33,7 @@ FORBIDDEN = {
     "imaging": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
     "access": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
     "audit": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
+    "oidc": {"tokio", "axum", "hyper", "http", "rusqlite", "dicom-ul"},
     "trail": {"axum", "hyper", "http", "dicom-ul", "dimse", "dicomweb"},
     "index": {"axum", "hyper", "http", "dicom-ul"},
     "blob": {"axum", "hyper", "http", "rusqlite", "dicom-ul", "dicom-object"},
