@@ -9,6 +9,8 @@ use crate::{Action, Allowed, CustodianId, Reach, Scope};
 pub enum Door {
     /// A bearer token over HTTP.
     Token,
+    /// An account's password and second factor, on the pages.
+    Password,
     /// A calling AE title over DIMSE (PS3.8 9.3.2).
     AeTitle,
     /// Anyone, on a loopback address, when the server was started with `--insecure-loopback`.
@@ -24,6 +26,7 @@ impl Door {
     pub fn name(self) -> &'static str {
         match self {
             Door::Token => "token",
+            Door::Password => "password",
             Door::AeTitle => "aet",
             Door::Loopback => "loopback",
             Door::Console => "console",

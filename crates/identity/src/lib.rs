@@ -2,8 +2,9 @@
 //! were given away, and what each may do.
 //!
 //! [`Recogniser`] is what the server's doors ask, from memory; [`People`] is what commands change. Both work on the same
-//! register side by side, and a change counts from the next request on. Nothing here reads a clock: `now` is an argument,
-//! in seconds of Unix time. This crate must not know HTTP, DIMSE, or how the register is kept on disk.
+//! register side by side, and a change counts from the next request on. [`Sessions`] remember who came in. Nothing here
+//! reads a clock: `now` is an argument, in seconds of Unix time where it is a number. This crate must not know HTTP,
+//! DIMSE, or how the register is kept on disk.
 
 mod error;
 mod guess;
@@ -12,6 +13,7 @@ mod password;
 mod people;
 mod recognise;
 mod secret;
+mod session;
 
 pub use error::IdentityError;
 pub use guess::Guesses;
@@ -21,3 +23,4 @@ pub use people::{Fresh, People};
 pub use recognise::{Caller, Recogniser};
 pub use register::{Certificate, FILE, Kind, Known, Link, LinkKind, Opening, RegisterError};
 pub use secret::{Digest, digest, random};
+pub use session::{Lasts, Sessions, Standing};

@@ -122,13 +122,21 @@ impl People {
         Ok(self.register.bind(title, certificate)?)
     }
 
-    /// Sets an account's password.
+    /// Sets an account's password and ends its sessions; the value is its credential version from now on.
     ///
     /// # Errors
     /// [`crate::PolicyError`]; [`RegisterError::Unknown`].
-    pub fn set_password(&mut self, name: &str, new: &str, now: i64) -> Result<(), IdentityError> {
+    pub fn set_password(&mut self, name: &str, new: &str, now: i64) -> Result<i64, IdentityError> {
         password::check(new, name)?;
         Ok(self.register.set_password(name, &password::hash(new)?, now)?)
+    }
+
+    /// Ends an account's sessions; the value is its credential version from now on.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn end_sessions(&mut self, name: &str) -> Result<i64, IdentityError> {
+        Ok(self.register.end_sessions(name)?)
     }
 
     /// Whether this is the account's password. Somebody unknown, disabled or without a password takes as long as a wrong
@@ -167,7 +175,7 @@ mod tests {
     use access::Action;
 
     use super::*;
-    use crate::{Caller, IdentityError, Recogniser};
+    use crate::{Caller, IdentityError, Recogniser, Standing};
 
     const NOW: i64 = 1_000_000;
 
@@ -283,6 +291,43 @@ mod tests {
         }
         people.set_disabled(Kind::Account, "dr.miller", true).unwrap();
         assert!(!people.is_password("dr.miller", "four strange little words").unwrap());
+    }
+
+    /// A session is worth what its account is worth, and ends with any change of what the account comes in by.
+    #[test]
+    fn standings() {
+        let (_folder, mut people, doors) = open();
+        let local = CustodianId::local();
+        people.add(Kind::Account, "dr.miller", &local, NOW).unwrap();
+        people.add(Kind::Token, "service", &local, NOW).unwrap();
+        people.grant(Kind::Account, "dr.miller", &grant(Role::Reader, "everything", None), NOW).unwrap();
+        let version = people.set_password("dr.miller", "four strange little words", NOW).unwrap();
+        let token = people.make_token("service", 1, 0, NOW).unwrap().token;
+        let account = |name: &str, version| Standing::Account { name: name.into(), version };
+        let shown =
+            |standing: &Standing, now| doors.stands(standing, now).unwrap().map(|who| who.to_string());
+        for (standing, expected) in [
+            (account("dr.miller", version), Some("password:dr.miller")),
+            (account("dr.miller", version - 1), None),
+            (account("service", 1), None),
+            (account("nobody", 1), None),
+            (Standing::Token(digest(&token)), Some("token:service")),
+            (Standing::Token([0; 32]), None),
+            (Standing::Link(digest(&token)), None),
+        ] {
+            assert_eq!(shown(&standing, NOW).as_deref(), expected, "{standing:?}");
+        }
+        assert_eq!(shown(&Standing::Token(digest(&token)), NOW + DAY + 1), None, "the token ended");
+        let who = doors.stands(&account("dr.miller", version), NOW).unwrap().unwrap();
+        assert!(who.scope_for(Action::Search).is_ok() && who.scope_for(Action::Store).is_err());
+
+        let next = people.set_password("dr.miller", "five even stranger little words", NOW).unwrap();
+        assert_eq!(shown(&account("dr.miller", version), NOW), None, "the password was changed");
+        assert!(shown(&account("dr.miller", next), NOW).is_some());
+        let last = people.end_sessions("dr.miller").unwrap();
+        assert_eq!(shown(&account("dr.miller", next), NOW), None, "signed out everywhere");
+        people.set_disabled(Kind::Account, "dr.miller", true).unwrap();
+        assert_eq!(shown(&account("dr.miller", last), NOW), None, "disabled");
     }
 
     #[test]

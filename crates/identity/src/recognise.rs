@@ -9,7 +9,7 @@ use access::{Action, Allowed, Door, Principal, Reach};
 use register::{Everybody, Kind, Known, Link, LinkKind, Maker, Register, RegisterError};
 use subtle::ConstantTimeEq;
 
-use crate::Digest;
+use crate::{Digest, Standing};
 
 /// Recognises principals. Cheap to ask: some 2 µs for the look whether anything changed.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ struct Snapshot {
     by_link: HashMap<Digest, usize>,
     /// Place in `everybody.known`, by number.
     by_number: HashMap<i64, usize>,
+    by_account: HashMap<String, usize>,
     /// What somebody's grants came to, by number, from one moment to another: thousands of grants take milliseconds.
     resolved: Mutex<HashMap<i64, (i64, i64, Allowed)>>,
 }
@@ -70,6 +71,26 @@ impl Recogniser {
         Ok(snapshot.at(place).filter(|known| now <= expires_at && !known.disabled).map(|known| {
             Principal::with(Door::Token, &known.name, known.custodian.clone(), snapshot.allowed(known, now))
         }))
+    }
+
+    /// Whom a session stands for now; none when it is worth nothing any more.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn stands(&self, standing: &Standing, now: i64) -> Result<Option<Principal>, RegisterError> {
+        match standing {
+            Standing::Token(digest) => self.holder(digest, now),
+            Standing::Account { name, version } => {
+                let snapshot = self.snapshot()?;
+                let known = snapshot.by_account.get(name).and_then(|place| snapshot.at(*place));
+                let good = known.filter(|known| !known.disabled && known.version == *version);
+                Ok(good.map(|known| {
+                    let allowed = snapshot.allowed(known, now);
+                    Principal::with(Door::Password, &known.name, known.custodian.clone(), allowed)
+                }))
+            }
+            Standing::Link(digest) => Ok(self.link(digest, now)?.map(|(_, principal)| principal)),
+        }
     }
 
     /// Who calls by this AE title, with a client certificate of this SHA-256 if with any.
@@ -126,18 +147,21 @@ impl Recogniser {
 
 impl Snapshot {
     fn of(everybody: Everybody) -> Self {
-        let (mut by_token, mut by_aet) = (HashMap::new(), HashMap::new());
         let by_number = everybody.known.iter().enumerate().map(|(place, known)| (known.id, place)).collect();
         let by_link = everybody.links.iter().enumerate().map(|(place, link)| (link.digest, place)).collect();
+        let (mut by_token, mut by_aet, mut by_account) = (HashMap::new(), HashMap::new(), HashMap::new());
         for (place, known) in everybody.known.iter().enumerate() {
             for token in &known.tokens {
                 by_token.insert(token.digest, (place, token.expires_at));
             }
-            if known.kind == Kind::AeTitle {
-                by_aet.insert(known.name.clone(), place);
+            match known.kind {
+                Kind::AeTitle => drop(by_aet.insert(known.name.clone(), place)),
+                Kind::Account => drop(by_account.insert(known.name.clone(), place)),
+                Kind::Token => {}
             }
         }
-        Self { everybody, by_token, by_aet, by_link, by_number, resolved: Mutex::default() }
+        let resolved = Mutex::default();
+        Self { everybody, by_token, by_aet, by_account, by_link, by_number, resolved }
     }
 
     fn at(&self, place: usize) -> Option<&Known> {

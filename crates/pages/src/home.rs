@@ -95,7 +95,7 @@ fn how_to_send(site: &Site) -> Markup {
             "A scanner or PACS sends by C-STORE to the AE title above. "
             @match site.entry {
                 Entry::Open(_) => "Any calling AE title is taken."
-                Entry::Token { .. } => { "Its own AE title must be in the configuration, under " code { "dimse.peers" } "." }
+                Entry::Ask(_) => { "Its own AE title must be in the configuration, under " code { "dimse.peers" } "." }
             }
         }
         @if let Some(dimse) = dimse {

@@ -2,18 +2,18 @@
 //!
 //! HTML is the application: every page works as a plain form, without script. Nothing that a patient's name could be
 //! read from is shown without a session, and names are masked until they are asked for. This crate must not know SQL,
-//! DIMSE, nor how tokens are kept: whoever builds a [`Site`] recognises them.
+//! DIMSE, nor how tokens are kept: whoever builds a [`Site`] says what a session stands for.
 
 mod assets;
 mod attributes;
 mod audited;
+mod cookie;
 mod form;
 mod guard;
 mod home;
 mod layout;
 mod mask;
 mod metadata;
-mod session;
 mod sign_in;
 mod site;
 mod studies;
@@ -26,7 +26,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
-pub use site::{About, Authenticate, Entry, Listener, Site, Visitors};
+pub use site::{About, Ask, Entry, Listener, Site, Stands, Visitors};
 
 /// Most bytes of a form: the longest search with room to spare.
 const FORM: usize = 16 << 10;

@@ -1,6 +1,7 @@
 //! Signing in with a token, and out.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::State;
@@ -8,20 +9,21 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
+use identity::{Standing, digest};
 use maud::{Markup, html};
 
 use crate::audited::SignedIn;
+use crate::cookie;
 use crate::form::Form;
 use crate::layout::{Page, Tone, Width, notice};
-use crate::session;
 use crate::site::{Entry, Site};
 
 /// Takes the token and begins a session.
 pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
-    let Entry::Token { authenticate, https } = &site.entry else { return Redirect::to("/").into_response() };
+    let Entry::Ask(ask) = &site.entry else { return Redirect::to("/").into_response() };
     let form = Form::read(&body);
-    let token = session::digest(form.text("token"));
-    let Some(principal) = authenticate(&token) else {
+    let standing = Standing::Token(digest(form.text("token")));
+    let Some(principal) = (ask.stands)(&standing) else {
         tracing::warn!("a page was asked for with a token that is not known");
         return page(
             &site,
@@ -30,8 +32,8 @@ pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
     };
     let who = principal.to_string();
     let signed_in = Extension(SignedIn(principal));
-    let begun = site.sessions.begin(token);
-    let Some(cookie) = begun.and_then(|id| session::cookie(Some(&id), *https)) else {
+    let begun = ask.sessions.begin(standing, Instant::now()).ok();
+    let Some(cookie) = begun.and_then(|id| cookie::give(&id, ask.sessions.lasts().whole, ask.https)) else {
         return crate::layout::unavailable(&site, None);
     };
     tracing::info!(principal = %who, "signed in");
@@ -40,11 +42,11 @@ pub async fn sign_in(State(site): State<Arc<Site>>, body: Bytes) -> Response {
 
 /// Ends the session.
 pub async fn sign_out(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let Entry::Token { https, .. } = &site.entry else { return Redirect::to("/").into_response() };
-    if let Some(id) = session::id(&headers, *https) {
-        site.sessions.end(id);
+    let Entry::Ask(ask) = &site.entry else { return Redirect::to("/").into_response() };
+    if let Some(id) = ask.session(&headers) {
+        ask.sessions.end(id);
     }
-    match session::cookie(None, *https) {
+    match cookie::take(ask.https) {
         Some(cookie) => ([(SET_COOKIE, cookie)], Redirect::to("/")).into_response(),
         None => Redirect::to("/").into_response(),
     }

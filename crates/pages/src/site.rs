@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use access::Principal;
 use archive::Archive;
 use audit::{Recorder, Unrecorded};
 use http::HeaderMap;
+use identity::{Sessions, Standing};
 
-use crate::session::{self, Sessions};
+use crate::cookie;
 
-/// Recognises the holder of a token by the token's SHA-256; asked at each request, so that a revocation ends sessions.
-pub type Authenticate = Arc<dyn Fn(&[u8; 32]) -> Option<Principal> + Send + Sync>;
+/// Who a session stands for now; asked at each request, so that a revocation acts at the next one.
+pub type Stands = Arc<dyn Fn(&Standing) -> Option<Principal> + Send + Sync>;
 
 /// Recognises who signed in, by the session's cookie among these headers.
 pub type Visitors = Arc<dyn Fn(&HeaderMap) -> Option<Principal> + Send + Sync>;
@@ -21,7 +23,6 @@ pub struct Site {
     pub(crate) archive: Archive,
     pub(crate) about: About,
     pub(crate) entry: Entry,
-    pub(crate) sessions: Arc<Sessions>,
     pub(crate) recorder: Arc<dyn Recorder>,
 }
 
@@ -30,13 +31,30 @@ pub struct Site {
 pub enum Entry {
     /// Whoever reaches the pages is let in as this principal: `--insecure-loopback`.
     Open(Principal),
-    /// With a token, which a form takes once and a session stands for from then on.
-    Token {
-        /// Recognises the token.
-        authenticate: Authenticate,
-        /// Whether browsers reach the pages by HTTPS; the session's cookie is then bound to it.
-        https: bool,
-    },
+    /// Whoever comes is asked who it is, once; a session stands for it from then on.
+    Ask(Ask),
+}
+
+/// What it takes to ask.
+#[derive(Clone)]
+pub struct Ask {
+    /// Who a session stands for.
+    pub stands: Stands,
+    /// Who came in.
+    pub sessions: Arc<Sessions>,
+    /// Whether browsers reach the pages by HTTPS; the session's cookie is then bound to it.
+    pub https: bool,
+}
+
+impl Ask {
+    /// The session's identifier among these headers.
+    pub(crate) fn session<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        cookie::id(headers, self.https)
+    }
+
+    fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
+        (self.stands)(&self.sessions.find(self.session(headers)?, Instant::now())?)
+    }
 }
 
 /// What the home page tells.
@@ -66,9 +84,9 @@ pub struct Listener {
 }
 
 impl Site {
-    /// A site without sessions yet.
+    /// A site that tells nobody what is done on it.
     pub fn new(archive: Archive, about: About, entry: Entry) -> Self {
-        Self { archive, about, entry, sessions: Arc::default(), recorder: Arc::new(Unrecorded) }
+        Self { archive, about, entry, recorder: Arc::new(Unrecorded) }
     }
 
     /// Tells this recorder what is done. Without one nobody is told.
@@ -78,24 +96,26 @@ impl Site {
 
     /// Recognises for other doors who signed in here; whether a cookie counts there is for them to say.
     pub fn visitors(&self) -> Visitors {
-        let (entry, sessions) = (self.entry.clone(), Arc::clone(&self.sessions));
-        Arc::new(move |headers| visitor(&entry, &sessions, headers))
+        let entry = self.entry.clone();
+        Arc::new(move |headers| entry.visitor(headers))
     }
 
     /// Who asks; none for somebody who has not signed in.
     pub(crate) fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
-        visitor(&self.entry, &self.sessions, headers)
+        self.entry.visitor(headers)
     }
 
     /// Whether a session can be ended.
     pub(crate) fn has_sessions(&self) -> bool {
-        matches!(self.entry, Entry::Token { .. })
+        matches!(self.entry, Entry::Ask(_))
     }
 }
 
-fn visitor(entry: &Entry, sessions: &Sessions, headers: &HeaderMap) -> Option<Principal> {
-    match entry {
-        Entry::Open(principal) => Some(principal.clone()),
-        Entry::Token { https, authenticate } => authenticate(&sessions.find(session::id(headers, *https)?)?),
+impl Entry {
+    fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
+        match self {
+            Entry::Open(principal) => Some(principal.clone()),
+            Entry::Ask(ask) => ask.visitor(headers),
+        }
     }
 }

@@ -11,7 +11,8 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE,
 };
 use http::{HeaderMap, Request, StatusCode};
-use pages::{About, Entry, Listener, Site};
+use identity::{Sessions, Standing, digest};
+use pages::{About, Ask, Entry, Listener, Site};
 use testkit::Instance;
 use tower::ServiceExt;
 
@@ -56,8 +57,10 @@ impl World {
     }
 
     async fn guarded() -> Self {
-        let authenticate = |token: &[u8; 32]| (*token == digest(TOKEN)).then(Principal::console);
-        Self::new(Entry::Token { authenticate: Arc::new(authenticate), https: true }).await
+        let stands =
+            |standing: &Standing| (*standing == Standing::Token(digest(TOKEN))).then(Principal::console);
+        let sessions = Arc::new(Sessions::default());
+        Self::new(Entry::Ask(Ask { stands: Arc::new(stands), sessions, https: true })).await
     }
 
     async fn get(&self, path: &str, cookie: Option<&str>) -> Page {
@@ -258,9 +261,4 @@ async fn the_stylesheet_may_be_kept() {
     assert!(page.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
     assert!(page.text.len() < 24_000 && !page.text.contains("url("), "small, and from here");
     assert_eq!(world.get("/assets/overread.css", None).await.status, StatusCode::NOT_FOUND);
-}
-
-fn digest(token: &str) -> [u8; 32] {
-    use sha2::Digest;
-    sha2::Sha256::digest(token.as_bytes()).into()
 }

@@ -69,6 +69,8 @@ pub struct Known {
     pub custodian: CustodianId,
     /// Lets nobody in.
     pub disabled: bool,
+    /// For an account: goes up with each change of what it comes in by, so that sessions from before end.
+    pub version: i64,
     /// What it may do.
     pub grants: Vec<Grant>,
     /// For an AE title.
@@ -145,21 +147,26 @@ pub(crate) fn everybody(conn: &Connection) -> Result<Everybody, RegisterError> {
 
 fn principals(conn: &Connection) -> Result<Vec<Known>, RegisterError> {
     let mut known = Vec::new();
-    each(conn, "SELECT id, kind, name, custodian, disabled FROM principal ORDER BY kind, name", |row| {
-        let (kind, custodian): (String, String) = (row.get(1)?, row.get(3)?);
-        known.push(Known {
-            id: row.get(0)?,
-            kind: Kind::read(&kind)?,
-            name: row.get(2)?,
-            custodian: custodian.parse().map_err(|_| RegisterError::Corrupt("a custodian"))?,
-            disabled: row.get(4)?,
-            grants: Vec::new(),
-            certificate: None,
-            password: None,
-            tokens: Vec::new(),
-        });
-        Ok(())
-    })?;
+    each(
+        conn,
+        "SELECT id, kind, name, custodian, disabled, version FROM principal ORDER BY kind, name",
+        |row| {
+            let (kind, custodian): (String, String) = (row.get(1)?, row.get(3)?);
+            known.push(Known {
+                id: row.get(0)?,
+                kind: Kind::read(&kind)?,
+                name: row.get(2)?,
+                custodian: custodian.parse().map_err(|_| RegisterError::Corrupt("a custodian"))?,
+                disabled: row.get(4)?,
+                version: row.get(5)?,
+                grants: Vec::new(),
+                certificate: None,
+                password: None,
+                tokens: Vec::new(),
+            });
+            Ok(())
+        },
+    )?;
     Ok(known)
 }
 

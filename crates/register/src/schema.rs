@@ -11,8 +11,11 @@ use crate::RegisterError;
 pub const FILE: &str = "access.db";
 
 /// What is released never changes.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_links.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_links.sql"),
+    include_str!("../migrations/0003_credential_version.sql"),
+];
 
 /// "OVRA": tells it from other SQLite databases (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x4F56_5241;

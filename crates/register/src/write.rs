@@ -126,19 +126,27 @@ impl Register {
         })
     }
 
-    /// Sets an account's password, by its hash.
+    /// Sets an account's password, by its hash, and ends its sessions; the value is the credential version from now on.
     ///
     /// # Errors
     /// [`RegisterError::Unknown`].
-    pub fn set_password(&mut self, name: &str, new: &PasswordHash, now: i64) -> Result<(), RegisterError> {
+    pub fn set_password(&mut self, name: &str, new: &PasswordHash, now: i64) -> Result<i64, RegisterError> {
         self.on(Kind::Account, name, |tx, id| {
             tx.execute(
                 "INSERT OR REPLACE INTO password (principal, memory, passes, lanes, salt, hash, set_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 params![id, new.memory, new.passes, new.lanes, new.salt, new.hash, now],
             )?;
-            Ok(())
+            next_version(tx, id)
         })
+    }
+
+    /// Ends an account's sessions; the value is the credential version from now on.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn end_sessions(&mut self, name: &str) -> Result<i64, RegisterError> {
+        self.on(Kind::Account, name, next_version)
     }
 
     /// Says that a holding belongs to a case.
@@ -184,4 +192,10 @@ impl Register {
         self.seen = None;
         Ok(done)
     }
+}
+
+/// The credential version after this change.
+fn next_version(tx: &Transaction<'_>, id: i64) -> Result<i64, RegisterError> {
+    let next = "UPDATE principal SET version = version + 1 WHERE id = ?1 RETURNING version";
+    Ok(tx.query_row(next, [id], |row| row.get(0))?)
 }

@@ -9,7 +9,7 @@ use dimse::Reject;
 use gateway::{Authenticate, Peer, Unauthenticated};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use identity::{Caller, Recogniser, digest};
+use identity::{Caller, Recogniser, Standing, digest};
 use model::AeTitle;
 use pages::Visitors;
 use scp::{Admission, Call, Callers};
@@ -54,13 +54,20 @@ impl WebDoor {
     /// The holder of the token with this digest. Only digests are looked up, so the time it takes tells nothing of a
     /// token.
     pub fn holder(&self, digest: &[u8; 32]) -> Option<Principal> {
+        self.stands(&Standing::Token(*digest))
+    }
+
+    /// Who a session stands for now.
+    pub fn stands(&self, standing: &Standing) -> Option<Principal> {
         let WebDoor::Tokens { administrator, people, .. } = self else { return Some(Principal::loopback()) };
-        if bool::from(administrator.0.ct_eq(digest)) {
+        if let Standing::Token(digest) = standing
+            && bool::from(administrator.0.ct_eq(digest))
+        {
             let (custodian, reach) = (CustodianId::local(), Reach::Everything);
             return Some(Principal::new(Door::Token, "administrator", custodian, Rights::ALL, reach));
         }
-        people.holder(digest, now()).unwrap_or_else(|error| {
-            tracing::error!(%error, "nobody is let in by a token");
+        people.stands(standing, now()).unwrap_or_else(|error| {
+            tracing::error!(%error, "nobody is let in but by the administrator's token");
             None
         })
     }

@@ -8,9 +8,9 @@ use anyhow::Context;
 use archive::Archive;
 use audit::{Recorder as _, What, Who};
 use gateway::{Gateway, RenderMetrics};
-use identity::Recogniser;
+use identity::{Lasts, Recogniser, Sessions};
 use metrics_exporter_prometheus::PrometheusHandle;
-use pages::{About, Entry, Site};
+use pages::{About, Ask, Entry, Site};
 use scp::Scp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
@@ -286,10 +286,16 @@ fn entry(config: &Config, web: &WebDoor) -> Entry {
         WebDoor::Tokens { .. } => {
             let web = web.clone();
             let behind_https = config.http.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
-            Entry::Token {
-                authenticate: Arc::new(move |digest| web.holder(digest)),
+            let minutes = |minutes: u32| Duration::from_secs(60 * u64::from(minutes));
+            let lasts = Lasts {
+                idle: minutes(config.access.session_idle_minutes),
+                whole: minutes(60 * config.access.session_hours),
+            };
+            Entry::Ask(Ask {
+                stands: Arc::new(move |standing| web.stands(standing)),
+                sessions: Arc::new(Sessions::new(lasts)),
                 https: config.http.tls || behind_https,
-            }
+            })
         }
     }
 }

@@ -154,11 +154,21 @@ pub enum ClientCertificates {
 }
 
 /// Who may come in over HTTP.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Access {
     /// A file that holds the administrator's token. Without, the first start makes one in the data folder.
     pub administrator_token_file: Option<PathBuf>,
+    /// Minutes after which a session of the pages ends when nothing is asked.
+    pub session_idle_minutes: u32,
+    /// Hours after which it ends in any case.
+    pub session_hours: u32,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { administrator_token_file: None, session_idle_minutes: 30, session_hours: 12 }
+    }
 }
 
 /// What the audit trail says of this server.

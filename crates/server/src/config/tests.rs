@@ -106,6 +106,8 @@ fn problems_are_found_and_traced_to_their_line() {
         ),
         (secure, "[storage]\ntime_zone = \"CET\"", &["storage.time_zone (f.toml:2)"]),
         (secure, "[limits]\nreceiving = 0", &["limits.receiving (f.toml:2)"]),
+        (secure, "[access]\nsession_idle_minutes = 0", &["access.session_idle_minutes (f.toml:2)"]),
+        (secure, "[access]\nsession_hours = 169", &["access.session_hours (f.toml:2)"]),
         (secure, "[log]\nfilter = \"a=b=c\"", &["log.filter (f.toml:2)"]),
     ] {
         let (config, origins) = Loaded::parse(Path::new("f.toml"), text).unwrap();

@@ -34,6 +34,7 @@ pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Pr
     check.dimse(config);
     check.tls(config);
     check.secrets(config);
+    check.sessions(config);
     check.audit(config);
     check.storage(config);
     check.limits(config);
@@ -232,6 +233,16 @@ impl Check<'_> {
                 let known = archive::REJECTION_TITLES.join(", ");
                 self.wrong(format!("storage.rejection_notes[{i}]"), format!("is none of {known}"));
             }
+        }
+    }
+
+    fn sessions(&mut self, config: &Config) {
+        let access = &config.access;
+        if !(1..=24 * 60).contains(&access.session_idle_minutes) {
+            self.wrong("access.session_idle_minutes", "must be 1 to 1440");
+        }
+        if !(1..=24 * 7).contains(&access.session_hours) {
+            self.wrong("access.session_hours", "must be 1 to 168");
         }
     }
 
