@@ -1,20 +1,26 @@
 //! Who is there: accounts with passwords, services with tokens, AE titles with certificates, links that
 //! were given away, and what each may do.
 //!
-//! [`Recogniser`] is what the server's doors ask, from memory; [`People`] is what commands change. Both work on the same
-//! register side by side, and a change counts from the next request on. [`Sessions`] remember who came in. Nothing here
-//! reads a clock: `now` is an argument, in seconds of Unix time where it is a number. This crate must not know HTTP,
-//! DIMSE, or how the register is kept on disk.
+//! [`Recogniser`] is what the server's doors ask, from memory; [`People`] is what commands change, [`Accounts`] is how
+//! people come in by the pages. All work on the same register side by side, and a change counts from the next request on.
+//! [`Sessions`] remember who came in. Nothing here reads a clock: `now` is an argument, in seconds of Unix time where it
+//! is a number. This crate must not know HTTP, DIMSE, or how the register is kept on disk.
 
+mod accounts;
 mod error;
 mod guess;
 mod links;
 mod password;
 mod people;
 mod recognise;
+mod recovery;
 mod secret;
 mod session;
+mod set_up;
+mod totp;
+mod way;
 
+pub use accounts::{Accounts, Admitted, Next, Proof, Refused};
 pub use error::IdentityError;
 pub use guess::Guesses;
 pub use links::{Code, Fresh as FreshLink, LinkError, Links, Opened, Purpose, Shut, Wanted};
@@ -24,3 +30,4 @@ pub use recognise::{Caller, Recogniser};
 pub use register::{Certificate, FILE, Kind, Known, Link, LinkKind, Opening, RegisterError};
 pub use secret::{Digest, digest, random};
 pub use session::{Lasts, Sessions, Standing};
+pub use totp::Secret;

@@ -32,6 +32,9 @@ pub enum RegisterError {
     /// A row that this program did not write so.
     #[error("the access register is damaged: {0}")]
     Corrupt(&'static str),
+    /// The file cannot be made, or not be made its owner's alone.
+    #[error("the access register: {0}")]
+    File(std::io::Error),
     /// A path that SQLite cannot take.
     #[error("the path is not UTF-8")]
     Path,

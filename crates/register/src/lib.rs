@@ -2,14 +2,17 @@
 //!
 //! What it holds cannot be made again from the studies, so every change is on the disk before it is answered
 //! (`synchronous=FULL`). The server and commands open it side by side; [`Register::is_changed`] tells, without reading
-//! a row, whether anybody else wrote. Of secrets it gets digests only. This crate must not know DICOM, nor any protocol.
+//! a row, whether anybody else wrote. Of secrets it gets digests only, but for those of second factors: so the file is its
+//! owner's alone. This crate must not know DICOM, nor any protocol.
 
+mod credentials;
 mod error;
 mod links;
 mod rows;
 mod schema;
 mod write;
 
+pub use credentials::{Credentials, NewFactor, SetUp, Totp};
 pub use error::RegisterError;
 pub use links::{Link, LinkKind, Maker, NewLink, Opening, Tries, Try};
 pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, TokenRow};
@@ -63,8 +66,13 @@ impl Register {
     /// # Errors
     /// When the file is there already, or cannot be written.
     pub fn backup(&self, to: &Path) -> Result<(), RegisterError> {
-        let to = to.to_str().ok_or(RegisterError::Path)?;
-        self.conn.execute("VACUUM INTO ?1", [to])?;
+        let name = to.to_str().ok_or(RegisterError::Path)?;
+        if to.exists() {
+            return Err(RegisterError::Taken(name.to_owned()));
+        }
+        // SQLite writes into an empty file, which is its owner's alone from the first byte.
+        schema::make_private(to).map_err(RegisterError::File)?;
+        self.conn.execute("VACUUM INTO ?1", [name])?;
         Ok(())
     }
 

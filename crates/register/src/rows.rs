@@ -77,6 +77,8 @@ pub struct Known {
     pub certificate: Option<Certificate>,
     /// For an account.
     pub password: Option<PasswordHash>,
+    /// For an account: whether it has a second factor.
+    pub factor: bool,
     /// For a service: each digest and its last moment.
     pub tokens: Vec<TokenRow>,
 }
@@ -133,6 +135,10 @@ pub(crate) fn everybody(conn: &Connection) -> Result<Everybody, RegisterError> {
         });
         Ok(())
     })?;
+    each(conn, "SELECT principal FROM totp", |row| {
+        known[of(row)?].factor = true;
+        Ok(())
+    })?;
     let mut cases: HashMap<String, Vec<Holding>> = HashMap::new();
     each(conn, "SELECT case_id, custodian, study FROM case_holding", |row| {
         let (custodian, study): (String, String) = (row.get(1)?, row.get(2)?);
@@ -162,6 +168,7 @@ fn principals(conn: &Connection) -> Result<Vec<Known>, RegisterError> {
                 grants: Vec::new(),
                 certificate: None,
                 password: None,
+                factor: false,
                 tokens: Vec::new(),
             });
             Ok(())

@@ -1,5 +1,8 @@
 //! Opening the file: pragmas and migrations.
 
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_first.sql"),
     include_str!("../migrations/0002_links.sql"),
     include_str!("../migrations/0003_credential_version.sql"),
+    include_str!("../migrations/0004_factors.sql"),
 ];
 
 /// "OVRA": tells it from other SQLite databases (`PRAGMA application_id`).
@@ -24,6 +28,7 @@ const APPLICATION: i64 = 0x4F56_5241;
 const BUSY: Duration = Duration::from_secs(5);
 
 pub(crate) fn open(path: &Path) -> Result<Connection, RegisterError> {
+    make_private(path).map_err(RegisterError::File)?;
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = Connection::open_with_flags(path, flags)?;
@@ -36,6 +41,16 @@ pub(crate) fn open(path: &Path) -> Result<Connection, RegisterError> {
     conn.pragma_update(None, "trusted_schema", false)?;
     migrate(&mut conn)?;
     Ok(conn)
+}
+
+/// For its owner alone, and so is what SQLite makes beside it: it holds the secrets of second factors.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(())
 }
 
 fn version(conn: &Connection) -> Result<usize, RegisterError> {

@@ -20,14 +20,7 @@ impl Register {
         custodian: &CustodianId,
         now: i64,
     ) -> Result<(), RegisterError> {
-        self.write(|tx| {
-            let made = tx.execute(
-                "INSERT INTO principal (kind, name, custodian, made_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO NOTHING",
-                params![kind.name(), name, custodian.as_str(), now],
-            )?;
-            if made == 0 { Err(RegisterError::Taken(name.to_owned())) } else { Ok(()) }
-        })
+        self.write(|tx| add(tx, kind, name, custodian, now))
     }
 
     /// Lets somebody in no more, or again.
@@ -36,7 +29,9 @@ impl Register {
     /// [`RegisterError::Unknown`].
     pub fn set_disabled(&mut self, kind: Kind, name: &str, disabled: bool) -> Result<(), RegisterError> {
         self.on(kind, name, |tx, id| {
-            Ok(tx.execute("UPDATE principal SET disabled = ?2 WHERE id = ?1", params![id, disabled])?)
+            // Sessions from before do not come back with it.
+            let set = "UPDATE principal SET disabled = ?2, version = version + ?2 WHERE id = ?1";
+            Ok(tx.execute(set, params![id, disabled])?)
         })?;
         Ok(())
     }
@@ -131,14 +126,7 @@ impl Register {
     /// # Errors
     /// [`RegisterError::Unknown`].
     pub fn set_password(&mut self, name: &str, new: &PasswordHash, now: i64) -> Result<i64, RegisterError> {
-        self.on(Kind::Account, name, |tx, id| {
-            tx.execute(
-                "INSERT OR REPLACE INTO password (principal, memory, passes, lanes, salt, hash, set_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                params![id, new.memory, new.passes, new.lanes, new.salt, new.hash, now],
-            )?;
-            next_version(tx, id)
-        })
+        self.on(Kind::Account, name, |tx, id| set_password(tx, id, new, now))
     }
 
     /// Ends an account's sessions; the value is the credential version from now on.
@@ -163,22 +151,13 @@ impl Register {
         })
     }
 
-    fn on<T>(
+    pub(crate) fn on<T>(
         &mut self,
         kind: Kind,
         name: &str,
         work: impl FnOnce(&Transaction<'_>, i64) -> Result<T, RegisterError>,
     ) -> Result<T, RegisterError> {
-        self.write(|tx| {
-            let id = tx
-                .query_row(
-                    "SELECT id FROM principal WHERE kind = ?1 AND name = ?2",
-                    params![kind.name(), name],
-                    |row| row.get(0),
-                )
-                .optional()?;
-            work(tx, id.ok_or_else(|| RegisterError::Unknown(name.to_owned()))?)
-        })
+        self.write(|tx| work(tx, id_of(tx, kind, name)?))
     }
 
     /// Own commits do not change `data_version`, so what was read is to be read again.
@@ -194,8 +173,43 @@ impl Register {
     }
 }
 
+pub(crate) fn id_of(tx: &Transaction<'_>, kind: Kind, name: &str) -> Result<i64, RegisterError> {
+    let find = "SELECT id FROM principal WHERE kind = ?1 AND name = ?2";
+    let id = tx.query_row(find, params![kind.name(), name], |row| row.get(0)).optional()?;
+    id.ok_or_else(|| RegisterError::Unknown(name.to_owned()))
+}
+
+pub(crate) fn add(
+    tx: &Transaction<'_>,
+    kind: Kind,
+    name: &str,
+    custodian: &CustodianId,
+    now: i64,
+) -> Result<(), RegisterError> {
+    let made = tx.execute(
+        "INSERT INTO principal (kind, name, custodian, made_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        params![kind.name(), name, custodian.as_str(), now],
+    )?;
+    if made == 0 { Err(RegisterError::Taken(name.to_owned())) } else { Ok(()) }
+}
+
+/// Sets a password; the value is the credential version from now on.
+pub(crate) fn set_password(
+    tx: &Transaction<'_>,
+    id: i64,
+    new: &PasswordHash,
+    now: i64,
+) -> Result<i64, RegisterError> {
+    tx.execute(
+        "INSERT OR REPLACE INTO password (principal, memory, passes, lanes, salt, hash, set_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![id, new.memory, new.passes, new.lanes, new.salt, new.hash, now],
+    )?;
+    next_version(tx, id)
+}
+
 /// The credential version after this change.
-fn next_version(tx: &Transaction<'_>, id: i64) -> Result<i64, RegisterError> {
+pub(crate) fn next_version(tx: &Transaction<'_>, id: i64) -> Result<i64, RegisterError> {
     let next = "UPDATE principal SET version = version + 1 WHERE id = ?1 RETURNING version";
     Ok(tx.query_row(next, [id], |row| row.get(0))?)
 }

@@ -116,6 +116,18 @@ impl Queue {
         hears
     }
 
+    /// The receiver hears once everything that was given before, but for what is still gathered, is on disk.
+    pub(crate) fn flush(&self) -> oneshot::Receiver<()> {
+        let (told, hears) = oneshot::channel();
+        let mut waiting = self.lock();
+        if !waiting.over {
+            waiting.batch.waiters.push(told);
+        }
+        drop(waiting);
+        self.woken.notify_one();
+        hears
+    }
+
     /// Lets the writer end once it has written what waits.
     pub(crate) fn end(&self) {
         let mut waiting = self.lock();

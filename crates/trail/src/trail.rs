@@ -1,6 +1,8 @@
 //! The trail of a data folder, open for writing.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -122,6 +124,11 @@ impl Recorder for Trail {
 
     fn record(&self, event: Event) {
         self.queue.push(event);
+    }
+
+    fn flushed(&self) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let written = self.queue.flush();
+        Box::pin(async move { written.await.is_ok() })
     }
 
     fn remember(&self, study: &str, custodian: &str, patient: &Patient) {

@@ -120,6 +120,24 @@ async fn what_is_recorded_is_there_once_settled() {
     assert!(matches!(trail.settle().await, Err(TrailError::Closed)));
 }
 
+/// A login is answered when its row is on the disk, whatever is gathered meanwhile.
+#[tokio::test]
+async fn what_is_flushed_is_there_and_windows_stay_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = open(folder.path());
+    for what in [What::Retrieve, What::Retrieve, What::Login] {
+        trail.record(event(what, "", "ann"));
+    }
+    assert!(trail.flushed().await);
+    let rows = trail.reader().unwrap().rows(&Filter::default(), 0, 100).unwrap();
+    assert_eq!(whats(&rows), ["recording-started", "retrieve", "login"], "the second retrieve is gathered");
+    let flushed = trail.reader().unwrap().state("flushed").unwrap();
+    assert_eq!(flushed.as_deref(), Some("3"));
+    let closing = trail.clone();
+    tokio::task::spawn_blocking(move || closing.close()).await.unwrap();
+    assert!(!trail.flushed().await, "nothing is written any more");
+}
+
 /// Nothing is dropped: who comes while too much waits is refused, what was let in is kept.
 #[test]
 fn a_full_queue_has_no_room_and_keeps_what_it_is_given() {
