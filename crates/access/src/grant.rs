@@ -106,12 +106,15 @@ impl Grant {
 
 /// What grants allow together, action by action: a role on one thing never widens a role on another. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allowed(Arc<[Option<Reach>; Action::ALL.len()]>);
+pub struct Allowed(Arc<[Option<Reach>; Action::ALL.len()]>, Withheld);
+
+/// Actions that were allowed before [`Allowed::narrowed`].
+type Withheld = [bool; Action::ALL.len()];
 
 impl Allowed {
     /// One reach for every action that `allows` lets through.
     pub fn by(allows: impl Fn(Action) -> bool, reach: &Reach) -> Self {
-        Self(Arc::new(Action::ALL.map(|action| allows(action).then(|| reach.clone()))))
+        Self(Arc::new(Action::ALL.map(|action| allows(action).then(|| reach.clone()))), Withheld::default())
     }
 
     /// What these grants allow at this moment to somebody whose stores become `custodian`'s holdings. `cases` tells what a
@@ -124,7 +127,7 @@ impl Allowed {
         custodian: &CustodianId,
         cases: impl Fn(&str) -> Vec<Holding>,
     ) -> Self {
-        Self(Arc::new(Action::ALL.map(|action| {
+        let reaches = Action::ALL.map(|action| {
             let (mut custodians, mut holdings) = (Vec::new(), Vec::new());
             let (mut any, mut everything) = (false, false);
             for grant in grants.iter().filter(|grant| grant.is_good(now) && grant.role.allows(action)) {
@@ -144,7 +147,8 @@ impl Allowed {
                 }
                 _ => any.then(|| Reach::only(custodians, holdings)),
             }
-        })))
+        });
+        Self(Arc::new(reaches), Withheld::default())
     }
 
     /// Of this, what may be done without proof of who asks: bringing in, and nothing else.
@@ -155,6 +159,22 @@ impl Allowed {
             }
         }
         self
+    }
+
+    /// Of this, the actions that `lets` lets through: what a token's scope leaves of its holder's rights. It never adds any.
+    pub fn narrowed(mut self, lets: impl Fn(Action) -> bool) -> Self {
+        let all = Action::ALL.iter().zip(Arc::make_mut(&mut self.0)).zip(&mut self.1);
+        for ((action, reach), withheld) in all {
+            if !lets(*action) && reach.take().is_some() {
+                *withheld = true;
+            }
+        }
+        self
+    }
+
+    /// Whether this action is not allowed only because of [`Allowed::narrowed`].
+    pub fn withholds(&self, action: Action) -> bool {
+        self.1.get(action as usize).copied().unwrap_or_default()
     }
 
     /// What may be reached by this action, if it is allowed.
@@ -266,6 +286,15 @@ mod tests {
             let expected = expected.map(str::to_owned);
             assert_eq!(found, expected, "{grants:?}");
             assert_eq!(shown(&allowed, Action::Search), found[1], "{grants:?}");
+            for lets in Action::ALL {
+                let narrowed = allowed.clone().narrowed(|action| action == lets);
+                for action in Action::ALL {
+                    let left = if action == lets { allowed.reach(action) } else { None };
+                    assert_eq!(narrowed.reach(action), left, "{grants:?} {action:?}");
+                    let withheld = allowed.reach(action).is_some() && action != lets;
+                    assert_eq!(narrowed.withholds(action), withheld, "{grants:?} {action:?}");
+                }
+            }
             let store = allowed.only_store();
             assert_eq!(shown(&store, Action::Store), found[0], "{grants:?}");
             assert_eq!(shown(&store, Action::Retrieve), "-", "{grants:?}");

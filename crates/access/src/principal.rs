@@ -11,6 +11,8 @@ pub enum Door {
     Token,
     /// An account's password and second factor, on the pages.
     Password,
+    /// An access token of an identity provider over HTTP.
+    Oidc,
     /// A calling AE title over DIMSE (PS3.8 9.3.2).
     AeTitle,
     /// Anyone, on a loopback address, when the server was started with `--insecure-loopback`.
@@ -27,6 +29,7 @@ impl Door {
         match self {
             Door::Token => "token",
             Door::Password => "password",
+            Door::Oidc => "oidc",
             Door::AeTitle => "aet",
             Door::Loopback => "loopback",
             Door::Console => "console",
@@ -81,6 +84,14 @@ pub struct Principal {
 pub struct Denied {
     who: String,
     action: &'static str,
+    withheld: Option<Action>,
+}
+
+impl Denied {
+    /// The action, when it is among the rights of whom the principal's token stands for, and the token's scope leaves it out.
+    pub fn withheld(&self) -> Option<Action> {
+        self.withheld
+    }
 }
 
 impl Principal {
@@ -134,6 +145,7 @@ impl Principal {
         if let Some(reach) = self.allowed.reach(action) {
             return Ok(Scope::new(reach.clone()));
         }
+        let withheld = self.allowed.withholds(action).then_some(action);
         let action = match action {
             Action::Store => "store",
             Action::Search => "search",
@@ -142,7 +154,7 @@ impl Principal {
             Action::Share => "share",
             Action::Administer => "administer",
         };
-        Err(Denied { who: self.to_string(), action })
+        Err(Denied { who: self.to_string(), action, withheld })
     }
 }
 

@@ -14,6 +14,7 @@ mod password;
 mod people;
 mod recognise;
 mod recovery;
+mod scopes;
 mod secret;
 mod session;
 mod set_up;
@@ -27,7 +28,7 @@ pub use links::{Code, Fresh as FreshLink, LinkError, Links, Opened, Purpose, Shu
 pub use password::PolicyError;
 pub use people::{Fresh, People};
 pub use recognise::{Caller, Recogniser};
-pub use register::{Certificate, FILE, Kind, Known, Link, LinkKind, Opening, RegisterError};
+pub use register::{Certificate, FILE, Kind, Known, Link, LinkKind, Opening, RegisterError, Subject};
 pub use secret::{Digest, digest, random};
 pub use session::{Lasts, Sessions, Standing};
 pub use totp::Secret;

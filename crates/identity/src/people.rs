@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use access::{CustodianId, Grant, On, Role};
-use register::{Certificate, Kind, Known, Register, RegisterError};
+use register::{Certificate, Kind, Known, Register, RegisterError, Subject};
 
 use crate::{IdentityError, digest, password, random};
 
@@ -112,6 +112,42 @@ impl People {
         let others_until = if overlap == 0 { now - 1 } else { now + i64::from(overlap) };
         self.register.add_token(name, &digest(&fresh.token), now, fresh.expires_at, others_until)?;
         Ok(fresh)
+    }
+
+    /// Says that an identity provider's subject is this account or service.
+    ///
+    /// # Errors
+    /// [`IdentityError::Subject`], [`IdentityError::Unlinkable`]; [`RegisterError::Unknown`], [`RegisterError::Linked`].
+    pub fn link_subject(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        subject: &Subject,
+        now: i64,
+    ) -> Result<(), IdentityError> {
+        let clean = |text: &str, most| (1..=most).contains(&text.len()) && !text.contains(char::is_control);
+        let Subject { issuer, subject: named } = subject;
+        let address = issuer.starts_with("https://") || issuer.starts_with("http://");
+        if !address || !clean(issuer, 512) || !clean(named, 255) {
+            return Err(IdentityError::Subject);
+        }
+        match kind {
+            Kind::Account | Kind::Token => Ok(self.register.link_subject(kind, name, subject, now)?),
+            Kind::AeTitle => Err(IdentityError::Unlinkable),
+        }
+    }
+
+    /// Says that it is so no more; `false` when it was not so. Sessions that began with it end.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn unlink_subject(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        subject: &Subject,
+    ) -> Result<bool, IdentityError> {
+        Ok(self.register.unlink_subject(kind, name, subject)?)
     }
 
     /// Binds an AE title to a certificate, or to none.
@@ -308,6 +344,71 @@ mod tests {
         assert_eq!(shown(&account("dr.miller", next), NOW), None, "signed out everywhere");
         people.set_disabled(Kind::Account, "dr.miller", true).unwrap();
         assert_eq!(shown(&account("dr.miller", last), NOW), None, "disabled");
+    }
+
+    /// AUTH-002: a token's scope narrows what its holder may do, and an unlinked subject is nobody.
+    #[test]
+    fn subjects_of_identity_providers() {
+        let (_folder, mut people, doors) = open();
+        let local = CustodianId::local();
+        let subject =
+            |issuer: &str, subject: &str| Subject { issuer: issuer.into(), subject: subject.into() };
+        let miller = subject("https://id.example", "miller");
+        people.add(Kind::Account, "dr.miller", &local, NOW).unwrap();
+        people.add(Kind::Token, "viewer", &local, NOW).unwrap();
+        people.add(Kind::AeTitle, "CT1", &local, NOW).unwrap();
+        people.grant(Kind::Account, "dr.miller", &grant(Role::Reader, "custodian:local", None), NOW).unwrap();
+        people.link_subject(Kind::Account, "dr.miller", &miller, NOW).unwrap();
+        for (kind, name, who, good) in [
+            (Kind::Token, "viewer", subject("https://id.example", "viewer"), true),
+            (Kind::Token, "viewer", miller.clone(), false),
+            (Kind::Token, "viewer", subject("https://other.example", "miller"), true),
+            (Kind::AeTitle, "CT1", subject("https://id.example", "ct"), false),
+            (Kind::Account, "nobody", subject("https://id.example", "x"), false),
+            (Kind::Account, "dr.miller", subject("id.example", "x"), false),
+            (Kind::Account, "dr.miller", subject("https://id.example", ""), false),
+            (Kind::Account, "dr.miller", subject("https://id.example", "a\nb"), false),
+        ] {
+            assert_eq!(people.link_subject(kind, name, &who, NOW).is_ok(), good, "{kind:?} {name} {who:?}");
+        }
+
+        let may = |who: &Subject, scope: &str| {
+            let who = doors.bearer(who, scope, NOW).unwrap()?;
+            Some(Action::ALL.map(|action| who.scope_for(action).is_ok()))
+        };
+        // Store, search, retrieve, remove, share, administer.
+        for (scope, expected) in [
+            ("openid", [false; 6]),
+            ("RAD-129", [false, true, false, false, false, false]),
+            ("RAD-107 RAD-129", [false, true, true, false, false, false]),
+            ("system/*.cruds", [false, true, true, false, false, false]),
+        ] {
+            assert_eq!(may(&miller, scope), Some(expected), "{scope}");
+        }
+        let denied = doors.bearer(&miller, "RAD-129", NOW).unwrap().unwrap();
+        assert_eq!(denied.to_string(), "oidc:dr.miller");
+        assert_eq!(denied.scope_for(Action::Retrieve).unwrap_err().withheld(), Some(Action::Retrieve));
+        assert_eq!(
+            denied.scope_for(Action::Remove).unwrap_err().withheld(),
+            None,
+            "that is no matter of the scope"
+        );
+        assert_eq!(may(&subject("https://other.example", "Miller"), "RAD-107"), None);
+
+        // Signing in on the pages: a person, and as the person is then.
+        let standing = doors.signed_in(&miller).unwrap().unwrap();
+        assert_eq!(
+            doors.signed_in(&subject("https://id.example", "viewer")).unwrap(),
+            None,
+            "a service has no pages"
+        );
+        assert!(doors.stands(&standing, NOW).unwrap().is_some());
+        people.set_disabled(Kind::Account, "dr.miller", true).unwrap();
+        assert_eq!((doors.signed_in(&miller).unwrap(), may(&miller, "RAD-107")), (None, None));
+        people.set_disabled(Kind::Account, "dr.miller", false).unwrap();
+        assert!(people.unlink_subject(Kind::Account, "dr.miller", &miller).unwrap());
+        assert_eq!((doors.signed_in(&miller).unwrap(), may(&miller, "RAD-107")), (None, None));
+        assert_eq!(doors.stands(&standing, NOW).unwrap(), None, "its sessions ended");
     }
 
     #[test]

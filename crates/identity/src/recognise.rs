@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use access::{Action, Allowed, Door, Principal, Reach};
-use register::{Everybody, Kind, Known, Link, LinkKind, Maker, Register, RegisterError};
+use register::{Everybody, Kind, Known, Link, LinkKind, Maker, Register, RegisterError, Subject};
 use subtle::ConstantTimeEq;
 
-use crate::{Digest, Standing};
+use crate::{Digest, Standing, scopes};
 
 /// Recognises principals. Cheap to ask: some 2 µs for the look whether anything changed.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ struct Snapshot {
     /// Place in `everybody.known`, by number.
     by_number: HashMap<i64, usize>,
     by_account: HashMap<String, usize>,
+    by_subject: HashMap<Subject, usize>,
     /// What somebody's grants came to, by number, from one moment to another: thousands of grants take milliseconds.
     resolved: Mutex<HashMap<i64, (i64, i64, Allowed)>>,
 }
@@ -91,6 +92,34 @@ impl Recogniser {
             }
             Standing::Link(digest) => Ok(self.link(digest, now)?.map(|(_, principal)| principal)),
         }
+    }
+
+    /// Who an identity provider's access token stands for: what is linked to its subject, with the rights that the token's
+    /// scope leaves. The token was verified before.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn bearer(
+        &self,
+        subject: &Subject,
+        scope: &str,
+        now: i64,
+    ) -> Result<Option<Principal>, RegisterError> {
+        let snapshot = self.snapshot()?;
+        Ok(snapshot.linked(subject).map(|known| {
+            let allowed = snapshot.allowed(known, now).narrowed(|action| scopes::covers(scope, action));
+            Principal::with(Door::Oidc, &known.name, known.custodian.clone(), allowed)
+        }))
+    }
+
+    /// The account of whom an identity provider signed in. Services have no pages.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn signed_in(&self, subject: &Subject) -> Result<Option<Standing>, RegisterError> {
+        let snapshot = self.snapshot()?;
+        let account = snapshot.linked(subject).filter(|known| known.kind == Kind::Account);
+        Ok(account.map(|known| Standing::Account { name: known.name.clone(), version: known.version }))
     }
 
     /// Who calls by this AE title, with a client certificate of this SHA-256 if with any.
@@ -150,9 +179,13 @@ impl Snapshot {
         let by_number = everybody.known.iter().enumerate().map(|(place, known)| (known.id, place)).collect();
         let by_link = everybody.links.iter().enumerate().map(|(place, link)| (link.digest, place)).collect();
         let (mut by_token, mut by_aet, mut by_account) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let mut by_subject = HashMap::new();
         for (place, known) in everybody.known.iter().enumerate() {
             for token in &known.tokens {
                 by_token.insert(token.digest, (place, token.expires_at));
+            }
+            for subject in &known.subjects {
+                by_subject.insert(subject.clone(), place);
             }
             match known.kind {
                 Kind::AeTitle => drop(by_aet.insert(known.name.clone(), place)),
@@ -161,11 +194,16 @@ impl Snapshot {
             }
         }
         let resolved = Mutex::default();
-        Self { everybody, by_token, by_aet, by_account, by_link, by_number, resolved }
+        Self { everybody, by_token, by_aet, by_account, by_subject, by_link, by_number, resolved }
     }
 
     fn at(&self, place: usize) -> Option<&Known> {
         self.everybody.known.get(place)
+    }
+
+    /// Whoever is linked to this subject, and let in.
+    fn linked(&self, subject: &Subject) -> Option<&Known> {
+        self.by_subject.get(subject).and_then(|place| self.at(*place)).filter(|known| !known.disabled)
     }
 
     /// What a link allows: what it names, as far as its maker may do that now. `None` when nothing is left.

@@ -6,6 +6,9 @@ pub enum RegisterError {
     /// Somebody of this kind has the name already.
     #[error("{0} is known already")]
     Taken(String),
+    /// Somebody else is linked to the provider's subject already.
+    #[error("{0} is linked to this subject already")]
+    Linked(String),
     /// Nobody of this kind has the name.
     #[error("{0} is not known")]
     Unknown(String),

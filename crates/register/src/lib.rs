@@ -15,7 +15,7 @@ mod write;
 pub use credentials::{Credentials, NewFactor, SetUp, Totp};
 pub use error::RegisterError;
 pub use links::{Link, LinkKind, Maker, NewLink, Opening, Tries, Try};
-pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, TokenRow};
+pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, Subject, TokenRow};
 pub use schema::FILE;
 
 use std::path::Path;

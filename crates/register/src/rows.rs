@@ -81,6 +81,17 @@ pub struct Known {
     pub factor: bool,
     /// For a service: each digest and its last moment.
     pub tokens: Vec<TokenRow>,
+    /// As whom identity providers know it.
+    pub subjects: Vec<Subject>,
+}
+
+/// Somebody that an identity provider names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subject {
+    /// The provider, letter by letter as its tokens have it.
+    pub issuer: String,
+    /// Its name for somebody, letter by letter.
+    pub subject: String,
 }
 
 /// One of a service's tokens.
@@ -139,6 +150,10 @@ pub(crate) fn everybody(conn: &Connection) -> Result<Everybody, RegisterError> {
         known[of(row)?].factor = true;
         Ok(())
     })?;
+    each(conn, "SELECT principal, issuer, subject FROM subject ORDER BY issuer, subject", |row| {
+        known[of(row)?].subjects.push(Subject { issuer: row.get(1)?, subject: row.get(2)? });
+        Ok(())
+    })?;
     let mut cases: HashMap<String, Vec<Holding>> = HashMap::new();
     each(conn, "SELECT case_id, custodian, study FROM case_holding", |row| {
         let (custodian, study): (String, String) = (row.get(1)?, row.get(2)?);
@@ -170,6 +185,7 @@ fn principals(conn: &Connection) -> Result<Vec<Known>, RegisterError> {
                 password: None,
                 factor: false,
                 tokens: Vec::new(),
+                subjects: Vec::new(),
             });
             Ok(())
         },

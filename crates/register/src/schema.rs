@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_links.sql"),
     include_str!("../migrations/0003_credential_version.sql"),
     include_str!("../migrations/0004_factors.sql"),
+    include_str!("../migrations/0005_subjects.sql"),
 ];
 
 /// "OVRA": tells it from other SQLite databases (`PRAGMA application_id`).

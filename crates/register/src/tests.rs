@@ -3,7 +3,8 @@
 use access::{CustodianId, Grant, Holding, On, Role};
 
 use crate::{
-    Certificate, FILE, Kind, LinkKind, Maker, NewLink, PasswordHash, Register, RegisterError, Tries, Try,
+    Certificate, FILE, Kind, LinkKind, Maker, NewLink, PasswordHash, Register, RegisterError, Subject, Tries,
+    Try,
 };
 
 fn grant(role: Role, on: &str) -> Grant {
@@ -41,6 +42,21 @@ fn what_is_written_is_seen_by_others_at_once() {
     ] {
         assert!(done, "{what}");
     }
+    let subject = Subject { issuer: "https://id.example".into(), subject: "s-1".into() };
+    command.link_subject(Kind::Token, "pacs", &subject, 30).unwrap();
+    command.link_subject(Kind::Token, "pacs", &subject, 31).unwrap();
+    let taken = command.link_subject(Kind::AeTitle, "pacs", &subject, 32);
+    assert!(matches!(taken, Err(RegisterError::Linked(holder)) if holder == "pacs"));
+    let linked = |all: &crate::Everybody| {
+        all.known.iter().flat_map(|known| known.subjects.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(linked(&server.everybody().unwrap()), std::slice::from_ref(&subject));
+    assert!(!command.unlink_subject(Kind::AeTitle, "pacs", &subject).unwrap(), "it is somebody else");
+    assert!(command.unlink_subject(Kind::Token, "pacs", &subject).unwrap());
+    assert!(!command.unlink_subject(Kind::Token, "pacs", &subject).unwrap());
+    assert!(linked(&server.everybody().unwrap()).is_empty());
+    command.link_subject(Kind::Token, "pacs", &subject, 33).unwrap();
+
     let holding = Holding { study: "1.7".parse().unwrap(), custodian: local };
     command.add_to_case("C7", &holding).unwrap();
     let all = server.everybody().unwrap();

@@ -3,7 +3,7 @@
 use access::{CustodianId, Grant, Holding, On, Role};
 use rusqlite::{OptionalExtension, Transaction, TransactionBehavior, params};
 
-use crate::{Certificate, Kind, PasswordHash, Register, RegisterError};
+use crate::{Certificate, Kind, PasswordHash, Register, RegisterError, Subject};
 
 /// Most grants of one principal, so that resolving them costs milliseconds.
 const GRANTS: i64 = 10_000;
@@ -103,6 +103,60 @@ impl Register {
                 params![id, digest, now, expires_at],
             )?;
             Ok(())
+        })
+    }
+
+    /// Says that a provider's subject is this principal. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`]; [`RegisterError::Linked`] when it is somebody else already.
+    pub fn link_subject(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        subject: &Subject,
+        now: i64,
+    ) -> Result<(), RegisterError> {
+        self.on(kind, name, |tx, id| {
+            let holder = "SELECT p.id, p.name FROM subject s JOIN principal p ON p.id = s.principal
+                          WHERE s.issuer = ?1 AND s.subject = ?2";
+            let held: Option<(i64, String)> = tx
+                .query_row(holder, params![subject.issuer, subject.subject], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            match held {
+                Some((holder, _)) if holder == id => return Ok(()),
+                Some((_, holder)) => return Err(RegisterError::Linked(holder)),
+                None => {}
+            }
+            tx.execute(
+                "INSERT INTO subject (issuer, subject, principal, made_at) VALUES (?1, ?2, ?3, ?4)",
+                params![subject.issuer, subject.subject, id, now],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Says that it is so no more, and ends the sessions that began with it; `false` when it was not so.
+    ///
+    /// # Errors
+    /// [`RegisterError::Unknown`].
+    pub fn unlink_subject(
+        &mut self,
+        kind: Kind,
+        name: &str,
+        subject: &Subject,
+    ) -> Result<bool, RegisterError> {
+        self.on(kind, name, |tx, id| {
+            let gone = tx.execute(
+                "DELETE FROM subject WHERE principal = ?1 AND issuer = ?2 AND subject = ?3",
+                params![id, subject.issuer, subject.subject],
+            )?;
+            if gone > 0 {
+                tx.execute("UPDATE principal SET version = version + 1 WHERE id = ?1", [id])?;
+            }
+            Ok(gone > 0)
         })
     }
 

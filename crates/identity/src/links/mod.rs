@@ -249,7 +249,7 @@ fn maker(register: &Register, who: &Principal) -> Result<Maker, LinkError> {
         Door::Token => &[Kind::Token],
         Door::Password => &[Kind::Account],
         Door::Console => return Ok(Maker::Console),
-        Door::AeTitle | Door::Loopback | Door::Link => return Err(LinkError::NotAllowed),
+        Door::AeTitle | Door::Oidc | Door::Loopback | Door::Link => return Err(LinkError::NotAllowed),
     };
     for kind in kinds {
         if let Some(number) = register.number(*kind, who.name())? {
