@@ -15,7 +15,7 @@ LAYERS = {
     "dimse": 1, "dicomweb": 1, "imaging": 1, "deid": 1, "access": 1, "audit": 1, "oidc": 1,
     "index": 2, "blob": 2, "worker": 2, "trail": 2, "register": 2,
     "archive": 3, "identity": 3, "opinion": 3,
-    "scp": 4, "gateway": 4, "pages": 4, "transfer": 4,
+    "scp": 4, "gateway": 4, "pages": 4, "transfer": 4, "issuer": 4,
     "server": 5,
 }
 # Beside the layers: nothing that ships may depend on these.
@@ -44,6 +44,7 @@ FORBIDDEN = {
     "gateway": {"rusqlite", "dicom-ul"},
     "pages": {"rusqlite", "dicom-ul", "hyper"},
     "transfer": {"axum", "rusqlite"},
+    "issuer": {"axum", "rusqlite", "dicom-ul"},
 }
 # Layers 0 and 1 are pure: no socket, no file, no clock.
 IMPURE = re.compile(r"std::net|tokio::net|std::fs|tokio::fs|SystemTime::now|Instant::now|OffsetDateTime::now")

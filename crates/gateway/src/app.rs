@@ -254,8 +254,8 @@ impl App {
     pub(crate) async fn authenticate(&self, caller: &Caller) -> Result<Principal, Refusal> {
         let found = self.recognise(caller).await;
         if let Err(error) = &found {
-            self.0.recorder.record(audited::unrecognised(*error, &caller.peer));
-            if *error == Unauthenticated::Invalid {
+            self.0.recorder.record(audited::unrecognised(error, &caller.peer));
+            if matches!(error, Unauthenticated::Invalid | Unauthenticated::Refused { .. }) {
                 self.0.rates.failure(caller.peer.address.ip())?;
             }
         }

@@ -216,14 +216,16 @@ impl Told {
 }
 
 /// Whoever could not be recognised.
-pub(crate) fn unrecognised(why: Unauthenticated, peer: &Peer) -> Event {
-    let outcome = if why == Unauthenticated::Missing { Outcome::Minor } else { Outcome::Serious };
+pub(crate) fn unrecognised(why: &Unauthenticated, peer: &Peer) -> Event {
+    let outcome = if *why == Unauthenticated::Missing { Outcome::Minor } else { Outcome::Serious };
     let detail = match why {
-        Unauthenticated::Missing => "no credentials",
-        _ => "the credentials are not valid",
+        Unauthenticated::Missing => "no credentials".to_owned(),
+        Unauthenticated::Invalid | Unauthenticated::Ambiguous => "the credentials are not valid".to_owned(),
+        Unauthenticated::Refused { why, whose } => format!("{why}: {whose}"),
+        Unauthenticated::Unavailable => why.to_string(),
     };
     let who = Who::nobody(&address(peer.address));
-    Event { outcome, detail: detail.to_owned(), ..Event::new(What::Login, who, "HTTP") }
+    Event { outcome, detail, ..Event::new(What::Login, who, "HTTP") }
 }
 
 /// A TLS handshake failed (TLS-007).

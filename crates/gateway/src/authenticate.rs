@@ -28,7 +28,7 @@ pub trait Authenticate: Send + Sync {
 }
 
 /// Why nobody was recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthenticated {
     /// The request carries no credentials.
     #[error("send a token: Authorization: Bearer …")]
@@ -36,6 +36,19 @@ pub enum Unauthenticated {
     /// It carries some that are not good here.
     #[error("the token is not valid here, or no longer")]
     Invalid,
+    /// It carries a token of an identity provider that is not good here.
+    #[error("{why}")]
+    Refused {
+        /// Why, for the client: ASCII without quotation marks (RFC 6750 3).
+        why: String,
+        /// Whose token it says that it is, for the log and the audit.
+        whose: String,
+    },
+    /// It carries such a token, and the provider cannot be asked for its keys.
+    #[error(
+        "the identity provider cannot be reached, so its tokens cannot be checked; try again in some seconds"
+    )]
+    Unavailable,
     /// It carries more than one.
     #[error("the request has more than one Authorization header")]
     Ambiguous,

@@ -134,7 +134,7 @@ impl From<CommitmentError> for Refusal {
     fn from(error: CommitmentError) -> Self {
         let text = sentence(&error.to_string());
         match error {
-            CommitmentError::Denied(_) => Refusal::new(StatusCode::FORBIDDEN, text),
+            CommitmentError::Denied(denied) => Refusal::denied(&denied),
             CommitmentError::Used => Refusal::new(StatusCode::CONFLICT, text),
             CommitmentError::TooMany(_) => Refusal::unavailable(text),
             CommitmentError::TooLarge(_) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text),

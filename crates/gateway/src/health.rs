@@ -17,7 +17,7 @@ use audit::Unrecorded;
 use crate::app::{App, Caller};
 use crate::config::Limits;
 use crate::rates::Rates;
-use crate::refusal::{Refusal, sentence};
+use crate::refusal::Refusal;
 use crate::serve;
 
 /// Renders all metrics as Prometheus text.
@@ -41,7 +41,7 @@ pub(crate) async fn metrics(State(app): State<App>, caller: Caller) -> Result<Re
     let who = app.authenticate(&caller).await?;
     who.scope_for(Action::Administer).map_err(|denied| {
         app.denied(&who, &caller, "metrics");
-        Refusal::new(StatusCode::FORBIDDEN, sentence(&denied.to_string()))
+        Refusal::denied(&denied)
     })?;
     let render = app.render_metrics().ok_or_else(|| Refusal::not_found("No metrics are kept here."))?;
     Ok(text(render()))

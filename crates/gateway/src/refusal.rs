@@ -1,5 +1,6 @@
 //! Answers that say no: a problem document (RFC 9457) with a sentence that says what to do next.
 
+use access::{Action, Denied};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -49,6 +50,27 @@ impl Refusal {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).with(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
+    /// 403 to somebody who may not do this; with what the token's scope would have to say, when it is the scope that leaves
+    /// it out (RFC 6750 3.1).
+    pub(crate) fn denied(denied: &Denied) -> Self {
+        let refusal = Self::new(StatusCode::FORBIDDEN, sentence(&denied.to_string()));
+        let Some(action) = denied.withheld() else { return refusal };
+        let scope = match action {
+            Action::Search => ", scope=\"RAD-129\"",
+            Action::Retrieve => ", scope=\"RAD-107\"",
+            Action::Store => ", scope=\"RAD-108\"",
+            Action::Remove => ", scope=\"system/ImagingStudy.d\"",
+            Action::Share | Action::Administer => "",
+        };
+        refusal.with(
+            WWW_AUTHENTICATE,
+            challenge_value(&format!(
+                "Bearer realm=\"overread\", error=\"insufficient_scope\", \
+                 error_description=\"the scope of the token does not cover this\"{scope}"
+            )),
+        )
+    }
+
     /// Adds a header.
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
@@ -63,14 +85,18 @@ impl Refusal {
 
 impl From<Unauthenticated> for Refusal {
     fn from(error: Unauthenticated) -> Self {
-        let challenge = match error {
-            Unauthenticated::Missing => "Bearer realm=\"overread\"",
-            Unauthenticated::Invalid => "Bearer realm=\"overread\", error=\"invalid_token\"",
+        let challenge = match &error {
+            Unauthenticated::Missing => "Bearer realm=\"overread\"".to_owned(),
+            Unauthenticated::Invalid => "Bearer realm=\"overread\", error=\"invalid_token\"".to_owned(),
+            Unauthenticated::Refused { why, .. } => {
+                format!("Bearer realm=\"overread\", error=\"invalid_token\", error_description=\"{why}\"")
+            }
+            Unauthenticated::Unavailable => return Self::unavailable(sentence(&error.to_string())),
             // RFC 6750 3.1, RFC 9110 5.3: not a list, so it may come once.
             Unauthenticated::Ambiguous => return Self::bad_request(sentence(&error.to_string())),
         };
         Self::new(StatusCode::UNAUTHORIZED, sentence(&error.to_string()))
-            .with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+            .with(WWW_AUTHENTICATE, challenge_value(&challenge))
     }
 }
 
@@ -91,6 +117,11 @@ impl IntoResponse for Refusal {
         }
         response
     }
+}
+
+/// A challenge; the plain one when a text in it cannot be in a header.
+fn challenge_value(challenge: &str) -> HeaderValue {
+    HeaderValue::from_str(challenge).unwrap_or(HeaderValue::from_static("Bearer realm=\"overread\""))
 }
 
 /// An error's text as a sentence.

@@ -13,7 +13,10 @@ impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         let text = sentence(&error.to_string());
         match error.kind() {
-            ReadErrorKind::Denied => Refusal::new(StatusCode::FORBIDDEN, text),
+            ReadErrorKind::Denied => match &error {
+                ReadError::Denied(denied) => Refusal::denied(denied),
+                _ => Refusal::new(StatusCode::FORBIDDEN, text),
+            },
             ReadErrorKind::NotFound => Refusal::not_found(text),
             ReadErrorKind::Gone => Refusal::new(StatusCode::GONE, text),
             ReadErrorKind::Unprocessable => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),

@@ -22,7 +22,7 @@ use tokio::sync::{SemaphorePermit, mpsc};
 
 use crate::app::{App, Call, Caller, respond};
 use crate::audited::Subject;
-use crate::refusal::{Refusal, sentence};
+use crate::refusal::Refusal;
 use crate::store::{Upload, UploadError, announced, too_large};
 
 use self::answer::Report;
@@ -75,9 +75,7 @@ fn options() -> Response {
 }
 
 async fn store(call: &Call<'_>, body: &mut Upload) -> Result<Response, Refusal> {
-    call.who
-        .scope_for(Action::Store)
-        .map_err(|denied| Refusal::new(StatusCode::FORBIDDEN, sentence(&denied.to_string())))?;
+    call.who.scope_for(Action::Store).map_err(|denied| Refusal::denied(&denied))?;
     is_zip(call)?;
     let _place = place(call.app)?;
     let zip = spool(call, body).await?;

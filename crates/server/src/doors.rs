@@ -10,6 +10,7 @@ use gateway::{Authenticate, Peer, Unauthenticated};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use identity::{Caller, Recogniser, Standing, digest};
+use issuer::Issuer;
 use model::AeTitle;
 use pages::Visitors;
 use scp::{Admission, Call, Callers};
@@ -17,6 +18,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::config::{self, Config};
+use crate::providers;
 use crate::start::TokenDigest;
 
 /// Recognises who comes over HTTP.
@@ -30,6 +32,8 @@ pub enum WebDoor {
         administrator: TokenDigest,
         /// Everybody else's.
         people: Arc<Recogniser>,
+        /// Whose access tokens are taken besides.
+        providers: Arc<[Issuer]>,
         /// Who signed in on the pages. The gateway hides a cookie that must not count.
         visitors: Option<Visitors>,
     },
@@ -38,17 +42,23 @@ pub enum WebDoor {
 impl WebDoor {
     /// The door for the administrator's token and those of the register.
     pub fn new(administrator: TokenDigest, people: Arc<Recogniser>) -> Self {
-        WebDoor::Tokens { administrator, people, visitors: None }
+        WebDoor::Tokens { administrator, people, providers: Arc::default(), visitors: None }
     }
 
     /// Lets those in besides who signed in on the pages.
-    pub fn with_visitors(self, recognise: Visitors) -> Self {
-        match self {
-            WebDoor::Open => WebDoor::Open,
-            WebDoor::Tokens { administrator, people, .. } => {
-                WebDoor::Tokens { administrator, people, visitors: Some(recognise) }
-            }
+    pub fn with_visitors(mut self, recognise: Visitors) -> Self {
+        if let WebDoor::Tokens { visitors, .. } = &mut self {
+            *visitors = Some(recognise);
         }
+        self
+    }
+
+    /// Takes the access tokens of these identity providers besides.
+    pub fn with_providers(mut self, taken: Vec<Issuer>) -> Self {
+        if let WebDoor::Tokens { providers, .. } = &mut self {
+            *providers = taken.into();
+        }
+        self
     }
 
     /// The holder of the token with this digest. Only digests are looked up, so the time it takes tells nothing of a
@@ -82,18 +92,27 @@ pub fn now() -> i64 {
 #[async_trait::async_trait]
 impl Authenticate for WebDoor {
     async fn authenticate(&self, headers: &HeaderMap, _: &Peer) -> Result<Principal, Unauthenticated> {
-        let WebDoor::Tokens { visitors, .. } = self else { return Ok(Principal::loopback()) };
         let mut credentials = headers.get_all(AUTHORIZATION).iter();
-        let Some(given) = credentials.next() else {
-            let visitor = visitors.as_ref().and_then(|recognise| recognise(headers));
-            return visitor.ok_or(Unauthenticated::Missing);
-        };
+        let given = credentials.next();
         if credentials.next().is_some() {
             return Err(Unauthenticated::Ambiguous);
         }
-        bearer(given.to_str().unwrap_or_default())
-            .and_then(|token| self.holder(&digest(token)))
-            .ok_or(Unauthenticated::Invalid)
+        let WebDoor::Tokens { people, providers, visitors, .. } = self else {
+            return Ok(Principal::loopback());
+        };
+        let Some(given) = given else {
+            let visitor = visitors.as_ref().and_then(|recognise| recognise(headers));
+            return visitor.ok_or(Unauthenticated::Missing);
+        };
+        let token = bearer(given.to_str().unwrap_or_default()).ok_or(Unauthenticated::Invalid)?;
+        match self.holder(&digest(token)) {
+            Some(holder) => Ok(holder),
+            // A JSON Web Token has points in it; a token that we made has none.
+            None if !providers.is_empty() && token.contains('.') => {
+                providers::recognise(providers, people, token).await
+            }
+            None => Err(Unauthenticated::Invalid),
+        }
     }
 }
 
@@ -288,7 +307,7 @@ mod tests {
                 map.append(AUTHORIZATION, value.parse().unwrap());
             }
             let who = door.authenticate(&map, &peer).await.map(|principal| principal.to_string());
-            assert_eq!(who.as_deref().map_err(|error| *error), answer, "{headers:?}");
+            assert_eq!(who.as_deref().map_err(Clone::clone), answer, "{headers:?}");
         }
         let open = WebDoor::Open;
         assert_eq!(open.authenticate(&HeaderMap::new(), &peer).await, Ok(Principal::loopback()));

@@ -21,6 +21,7 @@ mod logging;
 mod observe;
 mod open;
 mod people;
+mod providers;
 mod recording;
 mod report;
 mod send;

@@ -27,7 +27,7 @@ use crate::doors::{DimseDoor, WebDoor};
 use crate::exit::Exit;
 use crate::signals::{CUT_SHORT, Signals};
 use crate::start::{self, Prepared};
-use crate::{jobs, logging, observe, open, recording, tls};
+use crate::{jobs, logging, observe, open, providers, recording, tls};
 
 /// What placing gets of the time to drain; what it does not reach, the next start does.
 const PLACING: Duration = Duration::from_secs(3);
@@ -212,6 +212,7 @@ impl Server {
                 _ if mode == Mode::InsecureLoopback => WebDoor::Open,
                 _ => anyhow::bail!("there is nobody who could be let in"),
             };
+            let web = web.with_providers(providers::open(&config.oidc)?);
             let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web))
                 .with_recorder(Arc::new(trail.clone()));
             let web = web.with_visitors(site.visitors());

@@ -89,6 +89,22 @@ pub fn client(authorities: &str, own: Option<(&str, &str)>) -> anyhow::Result<Ar
     }))
 }
 
+/// Our side of a connection to whom the system's authorities vouch for.
+///
+/// # Errors
+/// When the system has none.
+pub fn client_of_system() -> anyhow::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    let (good, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if good == 0 {
+        bail!("this system trusts no authority: install its ca-certificates, or set ca_file");
+    }
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .context("our TLS provider cannot do TLS 1.2 and 1.3")?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
 /// The certificates of a PEM file as authorities.
 fn roots(file: &Path) -> anyhow::Result<RootCertStore> {
     trusting(chain(file)?).with_context(|| file.display().to_string())

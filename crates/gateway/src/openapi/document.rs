@@ -29,7 +29,13 @@ pub(crate) fn document(root: &str) -> Value {
         "tags": tags,
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": { "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of this server's own, or a JWT access token (RFC 9068) of a configured identity provider. \
+                                Its scope narrows what its holder may do: RAD-129 or ImagingStudy.s to search, RAD-107, RAD-55 or \
+                                ImagingStudy.r to read, RAD-108 or ImagingStudy.c to store, ImagingStudy.d to delete.",
+            } },
             "schemas": { "Problem": {
                 "type": "object",
                 "required": ["type", "title", "status", "detail"],

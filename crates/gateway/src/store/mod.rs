@@ -16,7 +16,7 @@ use model::StudyUid;
 use access::Action;
 
 use crate::app::Call;
-use crate::refusal::{Refusal, sentence};
+use crate::refusal::Refusal;
 
 use self::request::Form;
 
@@ -30,9 +30,7 @@ pub(crate) async fn store(
     study: Option<StudyUid>,
     body: &mut Upload,
 ) -> Result<Response, Refusal> {
-    call.who
-        .scope_for(Action::Store)
-        .map_err(|denied| Refusal::new(http::StatusCode::FORBIDDEN, sentence(&denied.to_string())))?;
+    call.who.scope_for(Action::Store).map_err(|denied| Refusal::denied(&denied))?;
     let query = RetrieveRequest::parse(call.query)?;
     let accept = Accept::read(
         call.accept(),

@@ -4,6 +4,7 @@
 
 mod listen;
 mod network;
+mod oidc;
 mod origin;
 mod sections;
 mod validate;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use listen::Listen;
 pub use network::Network;
+pub use oidc::Oidc;
 pub use origin::{Origin, Origins};
 pub use sections::{
     Access, Audit, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process,
@@ -37,6 +39,8 @@ pub struct Config {
     pub tls: Tls,
     /// Who may come in over HTTP.
     pub access: Access,
+    /// Identity providers whose tokens and logins are taken.
+    pub oidc: Vec<Oidc>,
     /// The audit trail.
     pub audit: Audit,
     /// What is taken in.

@@ -13,7 +13,11 @@ fn uncommented() -> String {
         let (name, _) = rest.split_once(" = ")?;
         name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_').then(|| rest.to_owned())
     };
-    SHIPPED.lines().map(|line| key(line).unwrap_or_else(|| line.to_owned()) + "\n").collect()
+    let list = |line: &str| line.strip_prefix("# ").filter(|rest| rest.starts_with("[[")).map(str::to_owned);
+    SHIPPED
+        .lines()
+        .map(|line| key(line).or_else(|| list(line)).unwrap_or_else(|| line.to_owned()) + "\n")
+        .collect()
 }
 
 /// `section.key` of every value; the keys of a list's entries once.
@@ -45,7 +49,9 @@ fn the_shipped_file_has_every_key_and_no_other() {
     let table: toml::Table = toml::from_str(&uncommented()).unwrap();
     keys(&serde_json::to_value(table).unwrap(), "", &mut written);
     let mut known = BTreeSet::new();
-    keys(&serde_json::to_value(Config::default()).unwrap(), "", &mut known);
+    let provider = toml::from_str("issuer = \"https://id.example.org\"").unwrap();
+    let all = Config { oidc: vec![provider], ..Config::default() };
+    keys(&serde_json::to_value(all).unwrap(), "", &mut known);
     assert_eq!(written, known);
     toml::from_str::<Config>(&uncommented()).unwrap();
 }

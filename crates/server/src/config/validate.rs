@@ -27,6 +27,9 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Most identity providers.
+const PROVIDERS: usize = 16;
+
 pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Problem> {
     let mut check = Check { origins, problems: Vec::new() };
     check.listeners(config, mode);
@@ -34,6 +37,7 @@ pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Pr
     check.dimse(config);
     check.tls(config);
     check.secrets(config);
+    check.oidc(config);
     check.sessions(config);
     check.audit(config);
     check.storage(config);
@@ -190,12 +194,46 @@ impl Check<'_> {
             ("access.administrator_token_file", &config.access.administrator_token_file),
         ] {
             let Some(file) = file else { continue };
-            if let Some(mode) = open_to_others(file) {
-                let file = file.display();
-                self.wrong(
-                    key,
-                    format!("{file} is a secret and others may read or write it (mode {mode:04o}): chmod 600 {file}"),
-                );
+            self.secret(key, file);
+        }
+    }
+
+    fn secret(&mut self, key: impl Into<String>, file: &Path) {
+        if let Some(mode) = open_to_others(file) {
+            let file = file.display();
+            self.wrong(
+                key,
+                format!(
+                    "{file} is a secret and others may read or write it (mode {mode:04o}): chmod 600 {file}"
+                ),
+            );
+        }
+    }
+
+    fn oidc(&mut self, config: &Config) {
+        if config.oidc.len() > PROVIDERS {
+            self.wrong("oidc", format!("there are more than {PROVIDERS} identity providers"));
+        }
+        for (i, provider) in config.oidc.iter().enumerate() {
+            for (key, text) in provider.problems() {
+                self.wrong(format!("oidc[{i}].{key}"), text);
+            }
+            if config.oidc.iter().take(i).any(|other| other.issuer == provider.issuer) {
+                self.wrong(format!("oidc[{i}].issuer"), "is configured twice");
+            }
+            for (key, file) in
+                [("ca_file", &provider.ca_file), ("client_secret_file", &provider.client_secret_file)]
+            {
+                let Some(file) = file else { continue };
+                if let Err(error) = std::fs::File::open(file) {
+                    self.wrong(
+                        format!("oidc[{i}].{key}"),
+                        format!("cannot read {}: {error}", file.display()),
+                    );
+                }
+            }
+            if let Some(file) = &provider.client_secret_file {
+                self.secret(format!("oidc[{i}].client_secret_file"), file);
             }
         }
     }

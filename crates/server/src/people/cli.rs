@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use access::{CustodianId, On, Role};
 use clap::{Args, Subcommand, ValueEnum};
-use identity::Kind;
+use identity::{Kind, Subject};
 use model::AeTitle;
 use time::macros::format_description;
 use time::{Date, Time};
@@ -64,6 +64,10 @@ pub enum AccountCommand {
     },
     /// Takes a role back, from the next request on.
     Revoke(Granted),
+    /// Says who somebody that an identity provider names is here.
+    Link(Linked),
+    /// Says so no more: from the next request on its tokens and sessions count for nothing.
+    Unlink(Linked),
 }
 
 /// A role of somebody.
@@ -80,6 +84,29 @@ pub struct Granted {
     /// everything, custodian:NAME, holding:CUSTODIAN/STUDY_UID or case:ID.
     #[arg(long)]
     pub on: On,
+}
+
+/// Whom an identity provider names.
+#[derive(Debug, Args)]
+pub struct Linked {
+    /// The name here.
+    pub name: String,
+    /// Whose name it is: an account's or a service's.
+    #[arg(long, value_enum, default_value = "account")]
+    pub kind: Whose,
+    /// The provider, letter by letter as in its tokens (`iss`).
+    #[arg(long, value_name = "URL")]
+    pub issuer: String,
+    /// Its name for somebody (`sub`).
+    #[arg(long)]
+    pub subject: String,
+}
+
+impl Linked {
+    /// Both names of the provider's.
+    pub fn subject(&self) -> Subject {
+        Subject { issuer: self.issuer.clone(), subject: self.subject.clone() }
+    }
 }
 
 /// Of whom there are names.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use access::{Grant, On, Role};
 use anyhow::{Context as _, bail};
 use audit::{Outcome, What};
-use identity::{Certificate, FILE, Fresh, Kind, Known, People};
+use identity::{Certificate, FILE, Fresh, Kind, Known, People, Subject};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
@@ -63,6 +63,18 @@ pub async fn account(account: Account, json: bool) -> anyhow::Result<Exit> {
             }
             let kind = Kind::from(what.kind);
             format!("{} {} is no longer {} on {}", kind.name(), what.name, what.role, what.on)
+        }
+        AccountCommand::Link(what) => {
+            let kind = Kind::from(what.kind);
+            people.link_subject(kind, &what.name, &what.subject(), now())?;
+            format!("{} {} is {} of {}", kind.name(), what.name, what.subject, what.issuer)
+        }
+        AccountCommand::Unlink(what) => {
+            let kind = Kind::from(what.kind);
+            if !people.unlink_subject(kind, &what.name, &what.subject())? {
+                bail!("{} is not {} of {}", what.name, what.subject, what.issuer);
+            }
+            format!("{} {} is no longer {} of {}", kind.name(), what.name, what.subject, what.issuer)
         }
     };
     told(&folder, done).await
@@ -178,6 +190,9 @@ fn list(people: &mut People, kind: Kind, json: bool) -> anyhow::Result<Exit> {
         for token in &known.tokens {
             println!("    token until {}", moment(token.expires_at));
         }
+        for Subject { issuer, subject } in &known.subjects {
+            println!("    {subject} of {issuer}");
+        }
         if let Some(fingerprint) = line["certificate"].as_str() {
             println!("    certificate {fingerprint}");
         }
@@ -197,6 +212,11 @@ fn described(known: &Known) -> Value {
     let tokens: Vec<String> = known.tokens.iter().map(|token| moment(token.expires_at)).collect();
     let certificate =
         known.certificate.map(|Certificate(digest)| digest.map(|b| format!("{b:02x}")).concat());
+    let subjects: Vec<Value> = known
+        .subjects
+        .iter()
+        .map(|subject| json!({ "issuer": subject.issuer, "subject": subject.subject }))
+        .collect();
     json!({
         "name": known.name,
         "kind": known.kind.name(),
@@ -206,6 +226,7 @@ fn described(known: &Known) -> Value {
         "grants": grants,
         "tokens": tokens,
         "certificate": certificate,
+        "subjects": subjects,
     })
 }
 
