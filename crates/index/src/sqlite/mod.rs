@@ -23,6 +23,7 @@ mod error;
 mod filter;
 mod fresh;
 mod function;
+mod gather;
 mod insert;
 mod key;
 mod log;

@@ -38,6 +38,8 @@ pub(super) enum Driver {
     Merged(Kind, Vec<String>),
     /// Studies under the keys from one on and before another that fit a pattern; to be sorted.
     Keys { kind: Kind, from: String, before: Option<String>, pattern: String },
+    /// These studies, each with its moment, newest first.
+    Found(Vec<(i64, i64)>),
     /// Studies whose numbers a query gives; to be sorted.
     Studies(Sql),
 }
@@ -261,7 +263,9 @@ impl Driver {
             Driver::Newest => "study s INDEXED BY study_newest",
             Driver::Holdings(_) | Driver::Held(_) => "study s INDEXED BY study_of_custodian",
             Driver::Key(..) | Driver::Any(..) | Driver::Merged(..) | Driver::Keys { .. } => "study_key k",
-            Driver::Studies(_) | Driver::Granted(_) | Driver::Apart(_) => "study s NOT INDEXED",
+            Driver::Found(_) | Driver::Studies(_) | Driver::Granted(_) | Driver::Apart(_) => {
+                "study s NOT INDEXED"
+            }
         });
     }
 
@@ -280,7 +284,7 @@ impl Driver {
             }
             Driver::Studies(_) | Driver::Any(..) | Driver::Merged(..) => moments.bounds(sql, moment),
             Driver::Newest | Driver::Holdings(_) | Driver::Held(_) | Driver::Key(..) => {}
-            Driver::Granted(_) | Driver::Apart(_) => {}
+            Driver::Granted(_) | Driver::Found(_) | Driver::Apart(_) => {}
         }
         moments.rest(sql, moment, "s.zone");
         sql.push(" AND ");
@@ -304,6 +308,11 @@ impl Driver {
             }
             Driver::Granted(studies) => {
                 sql.push("s.id IN ").list(studies, "").push(" AND s.visible = 1");
+                moments.bounds(sql, "s.moment");
+            }
+            Driver::Found(studies) => {
+                let numbers = studies.iter().map(|(_, study)| *study);
+                sql.push("s.id IN ").list(numbers, "").push(" AND s.visible = 1");
                 moments.bounds(sql, "s.moment");
             }
             // Asked for by its parts alone.
@@ -537,7 +546,7 @@ fn by_name(
                 lists.extend(word::fitting(conn, wanted)?);
             }
             if !few && let Some(studies) = common::studies(conn, words, &lists)? {
-                let plan = Plan { driver: Driver::Studies(studies), answers: None, also: Vec::new() };
+                let plan = Plan { driver: Driver::Found(studies), answers: None, also: Vec::new() };
                 return Ok(vec![Candidate { plan, certain: true }]);
             }
             let each = lists.iter().enumerate().map(|(at, held)| {

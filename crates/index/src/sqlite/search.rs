@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row};
 
 use super::error::corrupt;
 use super::filter;
+use super::gather;
 use super::key::Kind;
 use super::plan::{Driver, Plan, plan};
 use super::scope::Scoped;
@@ -71,23 +72,20 @@ impl Asked<'_> {
         {
             return self.merge(conn, *kind, values, wanted as usize);
         }
-        let mut skip = self.search.offset;
-        let most = self.search.limit as usize + BEYOND as usize;
-        let mut bench = Bench::new(conn, self.search);
-        let mut found = Vec::new();
-        self.ids().each(conn, |row| {
-            let ids = Ids::read(row, self.search.level)?;
-            if !bench.passes(&ids)? {
-                return Ok(ControlFlow::Continue(()));
-            }
-            if self.search.judge.is_some() && skip > 0 {
-                skip -= 1;
-                return Ok(ControlFlow::Continue(()));
-            }
-            found.push(ids);
-            Ok(if found.len() >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
-        Ok(found)
+        let mut taking = Taking {
+            skip: if self.search.judge.is_some() { self.search.offset } else { 0 },
+            most: self.search.limit as usize + BEYOND as usize,
+            bench: Bench::new(conn, self.search),
+            found: Vec::new(),
+        };
+        if let Some(studies) = gather::newest(self, conn)? {
+            taking.skip = self.search.offset;
+            let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+            gather::each(self, conn, &studies, wanted, |ids| taking.take(ids))?;
+            return Ok(taking.found);
+        }
+        self.ids().each(conn, |row| taking.take(Ids::read(row, self.search.level)?))?;
+        Ok(taking.found)
     }
 
     /// The newest of several keys: of each only what is newer than the last that is wanted so far.
@@ -134,6 +132,17 @@ impl Asked<'_> {
     /// The statement that gives the numbers of the page and of what is counted beyond it; with a judge, of all that
     /// must be judged.
     pub(super) fn ids(&self) -> Sql {
+        let mut sql = self.all_ids();
+        if self.search.judge.is_none() {
+            let most = i64::from(self.search.limit) + i64::from(BEYOND);
+            sql.push(" LIMIT ").bind(most).push(" OFFSET ");
+            sql.bind(i64::try_from(self.search.offset).unwrap_or(i64::MAX));
+        }
+        sql
+    }
+
+    /// The statement that gives the numbers of all matches, in order.
+    pub(super) fn all_ids(&self) -> Sql {
         let mut sql = Sql::new("");
         for (position, driver) in self.plan.driver.apart().iter().enumerate() {
             if position > 0 {
@@ -142,12 +151,31 @@ impl Asked<'_> {
             walk(&mut sql, driver, self);
         }
         order(&mut sql, self.search.level);
-        if self.search.judge.is_none() {
-            let most = i64::from(self.search.limit) + i64::from(BEYOND);
-            sql.push(" LIMIT ").bind(most).push(" OFFSET ");
-            sql.bind(i64::try_from(self.search.offset).unwrap_or(i64::MAX));
-        }
         sql
+    }
+}
+
+/// What is taken of the matches, as they come in order.
+struct Taking<'a> {
+    /// So many are passed over.
+    skip: u64,
+    /// So many are taken.
+    most: usize,
+    bench: Bench<'a>,
+    found: Vec<Ids>,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, ids: Ids) -> Result<ControlFlow<()>, IndexError> {
+        if !self.bench.passes(&ids)? {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.found.push(ids);
+        Ok(if self.found.len() >= self.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
 
@@ -160,7 +188,7 @@ fn order(sql: &mut Sql, level: Level) {
 }
 
 fn walk(sql: &mut Sql, driver: &Driver, asked: &Asked<'_>) {
-    let Asked { plan, scoped, search, moments, zones } = *asked;
+    let Asked { plan, search, moments, zones, .. } = *asked;
     // What must match of the study itself, beside what the walk answers.
     let mut of_study = Sql::new("");
     if driver.by_key()
@@ -202,17 +230,22 @@ fn walk(sql: &mut Sql, driver: &Driver, asked: &Asked<'_>) {
         sql.push(" AND ").push(plus).push("i.series = e.id");
     }
     sql.push(" WHERE ");
-    driver.condition(sql, scoped, moments);
+    along_keys(sql, driver, asked);
+    sql.append(&of_study);
+    below_study(sql, search, zones, study);
+}
+
+/// The condition of a driver's walk, and of a walk along keys what other keys must be there, too.
+pub(super) fn along_keys(sql: &mut Sql, driver: &Driver, asked: &Asked<'_>) {
+    driver.condition(sql, asked.scoped, asked.moments);
     if driver.by_key() {
-        for (kind, values) in &plan.also {
+        for (kind, values) in &asked.plan.also {
             sql.push(" AND EXISTS (SELECT 1 FROM study_key w WHERE w.kind = ").bind(*kind as i64);
             sql.push(" AND w.value IN ")
                 .texts(values)
                 .push(" AND w.moment = k.moment AND w.study = k.study)");
         }
     }
-    sql.append(&of_study);
-    below_study(sql, search, zones, study);
 }
 
 /// What must match of series and instances: of those that are returned, or of any within the ones returned.
@@ -268,7 +301,12 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    fn read(row: &Row<'_>, level: Level) -> Result<Self, IndexError> {
+    /// Of a study alone.
+    pub(super) fn of_study(moment: i64, study: i64) -> Self {
+        Self { moment, study, rank: 0, series: None, rank_in_series: 0, instance: None }
+    }
+
+    pub(super) fn read(row: &Row<'_>, level: Level) -> Result<Self, IndexError> {
         let deep = level >= Level::Series;
         let deepest = level == Level::Instance;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use access::{Reach, Scope};
 use model::VR;
-use model::matching::{Rule, parse};
+use model::matching::{Options, Rule, parse, parse_with};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -25,8 +25,12 @@ async fn filled() -> (TempDir, SqliteIndex, Connection) {
 }
 
 fn wanted(level: Level, filters: &[(Attribute, VR, &str)]) -> Search {
+    let rule = |vr, text: &str| match text.strip_prefix("fuzzy:") {
+        Some(name) => parse_with(vr, name, Options { fuzzy: true, ..Options::default() }),
+        None => parse(vr, text),
+    };
     Search {
-        filters: filters.iter().map(|(a, vr, text)| (*a, parse(*vr, text).unwrap())).collect(),
+        filters: filters.iter().map(|(a, vr, text)| (*a, rule(*vr, text).unwrap())).collect(),
         ..Search::of(level)
     }
 }
@@ -54,6 +58,7 @@ fn name(driver: &Driver) -> &'static str {
         Driver::Merged(..) => "merged",
         Driver::Keys { .. } => "keys",
         Driver::Studies(_) => "studies",
+        Driver::Found(_) => "found",
     }
 }
 
@@ -154,7 +159,7 @@ async fn further_kinds_of_matching_walk_along_keys() {
     let exact = |text: &str| Rule::Exact(text.into());
     for (filters, driver) in [
         (vec![(PatientName, Rule::Fuzzy("name17".into()))], "any"),
-        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "studies"),
+        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "found"),
         (vec![(PatientName, Rule::Fuzzy("first".into()))], "merged"),
         (vec![(ReferringPhysicianName, Rule::Fuzzy("referrer".into()))], "merged"),
         (vec![(PatientId, Rule::AnyOf(vec![exact("P1"), exact("P2")]))], "any"),
@@ -349,6 +354,9 @@ async fn every_plan_gives_the_same() {
             (StudyDate, VR::DA, "2010-"),
         ],
         vec![(PatientName, VR::PN, "*7^F*"), (PatientId, VR::LO, "P1*"), (StudyDescription, VR::LO, "*1?")],
+        vec![(PatientName, VR::PN, "fuzzy:name17 first")],
+        vec![(PatientName, VR::PN, "fuzzy:nam fir"), (PatientId, VR::LO, "P1*")],
+        vec![(PatientName, VR::PN, "*am*"), (PatientId, VR::LO, "*7")],
         vec![(PatientName, VR::PN, "name17^first"), (PatientBirthDate, VR::DA, "19170101-")],
         vec![(StudyInstanceUid, VR::UI, "1.1,1.2,1.3,1.4,1.5,1.6"), (AccessionNumber, VR::SH, "A?")],
         vec![(Modality, VR::CS, "MR"), (PatientId, VR::LO, "P1?"), (ScheduledProcedureStepId, VR::SH, "S1*")],
@@ -368,19 +376,21 @@ async fn every_plan_gives_the_same() {
                 &["1.17@c7", "1.1017@c0", "1.1018@c8", "1.18@c1", "1.90000@c1"],
                 &["c1", "c7", "1.17@c7", "1.26@c6", "1.170@c0", "1.38@c8", "1.171@nobody"],
             ] {
-                let mut search = wanted(level, &filters);
-                search.limit = 5_000;
-                let scoped = Scoped::of(&conn, &scope(custodians)).unwrap();
-                let moments = Moments::of(&search, &[]);
-                let ids = |plan: &Plan| -> Vec<(i64, i64)> {
-                    let found = asked(plan, &scoped, &search, &moments).find(&conn).unwrap();
-                    found.iter().map(|ids| (ids.moment, ids.study)).collect()
-                };
-                let plans = all(&conn, &scoped, &search).unwrap();
-                let expected = ids(&Plan { driver: Driver::Newest, answers: None, also: Vec::new() });
-                for plan in &plans {
-                    assert_eq!(ids(plan), expected, "{filters:?} {level:?} {custodians:?} {:?}", plan.driver);
-                    compared += expected.len();
+                for (limit, offset) in [(5_000, 0), (3, 2)] {
+                    let search = Search { limit, offset, ..wanted(level, &filters) };
+                    let scoped = Scoped::of(&conn, &scope(custodians)).unwrap();
+                    let moments = Moments::of(&search, &[]);
+                    let ids = |plan: &Plan| -> Vec<(i64, i64)> {
+                        let found = asked(plan, &scoped, &search, &moments).find(&conn).unwrap();
+                        found.iter().map(|ids| (ids.moment, ids.study)).collect()
+                    };
+                    let plans = all(&conn, &scoped, &search).unwrap();
+                    let expected = ids(&Plan { driver: Driver::Newest, answers: None, also: Vec::new() });
+                    for plan in &plans {
+                        let driver = &plan.driver;
+                        assert_eq!(ids(plan), expected, "{filters:?} {level:?} {custodians:?} {driver:?}");
+                        compared += expected.len();
+                    }
                 }
             }
         }
