@@ -129,7 +129,7 @@ def test_who_signed_in_needs_no_token_in_the_viewer(tmp_path, pictures):
             found = server.request(method, "/dicom-web/studies", body, {"Cookie": cookie, "Accept": "application/dicom+json", **headers})
             assert found.status == status, (method, headers, found.status)
         visited = visit(pictures, [
-            step("open", url=f"{server.origin}/"), step("type", selector="#token", text=token), step("key", name="Enter"),
+            step("open", url=f"{server.origin}/"), step("click", text="Sign in with a token"), step("type", selector="#token", text=token), step("key", name="Enter"),
             step("wait", text="Where it listens"), step("open", url=opened(server, NOW)), step("painted"), step("dismiss"), step("shot", name="signed-in")])
         check(visited)
 

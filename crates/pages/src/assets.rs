@@ -1,4 +1,4 @@
-//! The stylesheet and the mark, embedded. Their names carry a digest, so a browser may keep them for good.
+//! The stylesheet, the mark and the one script, embedded. Their names carry a digest, so a browser may keep them for good.
 
 use std::sync::LazyLock;
 
@@ -20,6 +20,9 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 });
 static MARK: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../assets/mark.svg")));
+static SET_UP: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("set-up", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/set-up.js"))
+});
 
 impl Asset {
     fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
@@ -39,9 +42,14 @@ pub fn mark() -> String {
     format!("/assets/{}", MARK.name)
 }
 
+/// The address of the script that reads a set-up link's fragment.
+pub fn set_up() -> String {
+    format!("/assets/{}", SET_UP.name)
+}
+
 /// A file by its name.
 pub async fn serve(Path(file): Path<String>) -> Response {
-    let found = [&*STYLE, &*MARK].into_iter().find(|asset| asset.name == file);
+    let found = [&*STYLE, &*MARK, &*SET_UP].into_iter().find(|asset| asset.name == file);
     match found {
         None => StatusCode::NOT_FOUND.into_response(),
         Some(asset) => {

@@ -1,28 +1,23 @@
-//! What the pages tell the audit: who looked for and at what, who signed in and out.
+//! What the pages tell the audit of whoever is in: who looked for and at what. Coming in and going out tell for themselves.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use access::Principal;
 use audit::{Event, Outcome, What, Who};
 use axum::RequestExt;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use crate::FORM;
 use crate::site::Site;
 
-/// An answer carries it when somebody signed in with it.
-#[derive(Clone)]
-pub struct SignedIn(pub Principal);
-
 /// Tells what a request did, before its answer begins.
 pub async fn tell(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let Some(what) = route.as_deref().and_then(|route| what(route, request.method())) else {
+    let Some(what) = route.as_deref().and_then(what) else {
         return next.run(request).await;
     };
     if !site.recorder.has_room() {
@@ -38,15 +33,11 @@ pub async fn tell(State(site): State<Arc<Site>>, mut request: Request, next: Nex
         _ => (request, String::new()),
     };
     let response = next.run(request).await;
-    let signed_in = response.extensions().get::<SignedIn>().map(|signed_in| &signed_in.0);
-    let who = match signed_in.or(visitor.as_ref()) {
-        Some(who) => Who::new(who.door().name(), who.name(), &address),
-        // Whoever is sent to sign in has seen nothing.
-        None if what != What::Login => return response,
-        None => Who::nobody(&address),
-    };
+    // Whoever is sent to sign in has seen nothing.
+    let Some(who) = visitor else { return response };
+    let who = Who::new(who.door().name(), who.name(), &address);
     let mut event = Event::new(what, who, "pages");
-    event.outcome = outcome(what, signed_in.is_some(), response.status());
+    event.outcome = outcome(response.status());
     if what == What::View {
         event.study = study;
     }
@@ -64,20 +55,17 @@ async fn study(request: &mut Request) -> String {
     study.unwrap_or_default()
 }
 
-/// What the route does to patients' data or to a session.
-fn what(route: &str, method: &Method) -> Option<What> {
+/// What the route does to patients' data.
+fn what(route: &str) -> Option<What> {
     match route {
         "/studies" => Some(What::Query),
         _ if route.starts_with("/studies/") => Some(What::View),
-        "/sign-in" if *method == Method::POST => Some(What::Login),
-        "/sign-out" if *method == Method::POST => Some(What::Logout),
         _ => None,
     }
 }
 
-fn outcome(what: What, signed_in: bool, status: StatusCode) -> Outcome {
+fn outcome(status: StatusCode) -> Outcome {
     match status.as_u16() {
-        _ if what == What::Login && !signed_in => Outcome::Serious,
         ..400 => Outcome::Success,
         500.. => Outcome::Serious,
         400.. => Outcome::Minor,
@@ -98,31 +86,24 @@ mod tests {
 
     #[test]
     fn what_routes_do() {
-        for (route, method, expected) in [
-            ("/", Method::GET, None),
-            ("/assets/{file}", Method::GET, None),
-            ("/sign-in", Method::POST, Some(What::Login)),
-            ("/sign-out", Method::POST, Some(What::Logout)),
-            ("/studies", Method::GET, Some(What::Query)),
-            ("/studies/{study}", Method::POST, Some(What::View)),
-            ("/studies/{study}/series/{series}/metadata", Method::GET, Some(What::View)),
+        for (route, expected) in [
+            ("/", None),
+            ("/assets/{file}", None),
+            ("/sign-in", None),
+            ("/studies", Some(What::Query)),
+            ("/studies/{study}", Some(What::View)),
+            ("/studies/{study}/series/{series}/metadata", Some(What::View)),
         ] {
-            assert_eq!(what(route, &method), expected, "{route}");
+            assert_eq!(what(route), expected, "{route}");
         }
     }
 
     #[test]
     fn outcomes() {
-        for (what, signed_in, status, expected) in [
-            (What::Login, true, 303, Outcome::Success),
-            (What::Login, false, 422, Outcome::Serious),
-            (What::Login, false, 303, Outcome::Serious),
-            (What::View, false, 200, Outcome::Success),
-            (What::View, false, 404, Outcome::Minor),
-            (What::Query, false, 503, Outcome::Serious),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(outcome(what, signed_in, status), expected, "{what:?} {status}");
+        for (status, expected) in
+            [(200, Outcome::Success), (303, Outcome::Success), (404, Outcome::Minor), (503, Outcome::Serious)]
+        {
+            assert_eq!(outcome(StatusCode::from_u16(status).unwrap()), expected, "{status}");
         }
     }
 }

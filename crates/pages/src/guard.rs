@@ -9,9 +9,17 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-/// The pages have no script; styles and images come from here; forms go nowhere else.
+/// Pages have no script; styles and images come from here; forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
+
+/// The one page whose address holds a secret in its fragment has a script of ours, too.
+const SCRIPTED: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                        base-uri 'none'; frame-ancestors 'none'";
+
+/// An answer carries it when its page has a script of ours.
+#[derive(Clone, Copy)]
+pub struct Scripted;
 
 /// Turns posts of other sites away and puts the headers on.
 pub async fn guard(request: Request, next: Next) -> Response {
@@ -22,9 +30,10 @@ pub async fn guard(request: Request, next: Next) -> Response {
         }
         false => next.run(request).await,
     };
+    let policy = response.extensions().get::<Scripted>().map_or(POLICY, |_| SCRIPTED);
     let headers = response.headers_mut();
     for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
+        (CONTENT_SECURITY_POLICY, policy),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (X_FRAME_OPTIONS, "DENY"),

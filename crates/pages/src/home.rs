@@ -18,7 +18,7 @@ pub const TITLE: &str = "Server";
 
 /// The home page, or the way in.
 pub async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let Some(visitor) = site.visitor(&headers) else { return sign_in::page(&site, None) };
+    let Some(visitor) = site.visitor(&headers) else { return sign_in::page(&site, "", None) };
     match site.archive.totals().await {
         Ok(totals) => page(&site, &visitor, totals),
         Err(error) => {

@@ -86,8 +86,8 @@ fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
                     }
                 }
                 div class="bar-end" {
-                    span class="hide-s" { (visitor) }
                     @if site.has_sessions() {
+                        a class="btn quiet" href="/account" aria-current=[current(crate::account::TITLE)] { span class="vh" { "Account " } (visitor.name()) }
                         form class="sign-out" method="post" action="/sign-out" { button class="btn quiet" { "Sign out" } }
                     }
                 }

@@ -1,19 +1,23 @@
 //! The pages for people: what this server is, and the studies that it holds.
 //!
-//! HTML is the application: every page works as a plain form, without script. Nothing that a patient's name could be
+//! HTML is the application: every page works as a plain form, without script. The one script there is moves the secret
+//! of a set-up link from the address into a field. Nothing that a patient's name could be
 //! read from is shown without a session, and names are masked until they are asked for. This crate must not know SQL,
 //! DIMSE, nor how tokens are kept: whoever builds a [`Site`] says what a session stands for.
 
+mod account;
 mod assets;
 mod attributes;
 mod audited;
 mod cookie;
+mod desk;
 mod form;
 mod guard;
 mod home;
 mod layout;
 mod mask;
 mod metadata;
+mod qr;
 mod sign_in;
 mod site;
 mod studies;
@@ -37,7 +41,16 @@ pub fn router(site: Site) -> Router {
     Router::new()
         .route("/", get(home::show))
         .route("/sign-in", post(sign_in::sign_in))
+        .route("/sign-in/code", get(sign_in::show_code).post(sign_in::check_code))
+        .route("/sign-in/factor", get(sign_in::show_factor).post(sign_in::check_factor))
+        .route("/sign-in/kept", post(sign_in::kept))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/set-up", get(sign_in::show_set_up).post(sign_in::take_set_up))
+        .route("/set-up/password", get(sign_in::show_choice_of_password).post(sign_in::choose_password))
+        .route("/account", get(account::show))
+        .route("/account/password", post(account::change_password))
+        .route("/account/recovery", post(account::new_recovery))
+        .route("/account/sign-out", post(account::sign_out_everywhere))
         .route("/studies", get(studies::newest).post(studies::search))
         .route("/studies/{study}", get(study::show).post(study::reveal))
         .route("/studies/{study}/metadata", get(metadata::of_study))

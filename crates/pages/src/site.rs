@@ -8,9 +8,10 @@ use access::Principal;
 use archive::Archive;
 use audit::{Recorder, Unrecorded};
 use http::HeaderMap;
-use identity::{Sessions, Standing};
+use identity::{Accounts, Sessions, Standing};
 
 use crate::cookie;
+use crate::desk::Desk;
 
 /// Who a session stands for now; asked at each request, so that a revocation acts at the next one.
 pub type Stands = Arc<dyn Fn(&Standing) -> Option<Principal> + Send + Sync>;
@@ -42,18 +43,31 @@ pub struct Ask {
     pub stands: Stands,
     /// Who came in.
     pub sessions: Arc<Sessions>,
+    /// Where accounts are asked.
+    pub(crate) desk: Desk,
     /// Whether browsers reach the pages by HTTPS; the session's cookie is then bound to it.
     pub https: bool,
 }
 
 impl Ask {
+    /// Asks these accounts; sessions stand for what `stands` says.
+    pub fn new(stands: Stands, sessions: Sessions, accounts: Accounts, https: bool) -> Self {
+        Self { stands, sessions: Arc::new(sessions), desk: Desk::new(Arc::new(accounts)), https }
+    }
+
     /// The session's identifier among these headers.
     pub(crate) fn session<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        cookie::id(headers, self.https)
+        cookie::SESSION.find(headers, self.https)
+    }
+
+    /// What the session stands for, and for whom.
+    pub(crate) fn standing(&self, headers: &HeaderMap) -> Option<(Standing, Principal)> {
+        let standing = self.sessions.find(self.session(headers)?, Instant::now())?;
+        (self.stands)(&standing).map(|principal| (standing, principal))
     }
 
     fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
-        (self.stands)(&self.sessions.find(self.session(headers)?, Instant::now())?)
+        self.standing(headers).map(|(_, principal)| principal)
     }
 }
 

@@ -11,7 +11,7 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, LOCATION, REFERRER_POLICY, SET_COOKIE,
 };
 use http::{HeaderMap, Request, StatusCode};
-use identity::{Sessions, Standing, digest};
+use identity::{Accounts, Sessions, Standing, digest};
 use pages::{About, Ask, Entry, Listener, Site};
 use testkit::Instance;
 use tower::ServiceExt;
@@ -59,8 +59,9 @@ impl World {
     async fn guarded() -> Self {
         let stands =
             |standing: &Standing| (*standing == Standing::Token(digest(TOKEN))).then(Principal::console);
-        let sessions = Arc::new(Sessions::default());
-        Self::new(Entry::Ask(Ask { stands: Arc::new(stands), sessions, https: true })).await
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Accounts::open(&folder.path().join(identity::FILE)).unwrap();
+        Self::new(Entry::Ask(Ask::new(Arc::new(stands), Sessions::default(), accounts, true))).await
     }
 
     async fn get(&self, path: &str, cookie: Option<&str>) -> Page {

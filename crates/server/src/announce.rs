@@ -1,14 +1,14 @@
 //! What `serve` prints: where it listens, one line each that a program can read, and what a person may try next.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::config::{Config, Mode};
-use crate::start::Prepared;
+use crate::start::{Prepared, SetUpLink};
 
 /// A listener that is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,7 +24,12 @@ pub struct Listening {
 #[serde(tag = "event", rename_all = "kebab-case")]
 enum Line<'a> {
     Listening(&'a Listening),
-    Ready { folder: &'a Path, certificate: Option<&'a Path>, token_file: Option<&'a Path> },
+    Ready {
+        folder: &'a Path,
+        certificate: Option<&'a Path>,
+        token_file: Option<&'a Path>,
+        set_up_file: Option<&'a Path>,
+    },
 }
 
 /// Everything that the lines are made of.
@@ -37,13 +42,17 @@ pub struct Announcement<'a> {
     pub prepared: &'a Prepared,
     /// The listeners that are on.
     pub listening: &'a [Listening],
+    /// The link for the first account, while there is none.
+    pub set_up: Option<&'a SetUpLink>,
 }
 
 impl Announcement<'_> {
     /// Prints it on standard output. A reader that went away does not stop the server.
     pub fn print(&self, json: bool) {
-        let text = if json { self.json() } else { self.text() };
         let mut out = std::io::stdout().lock();
+        // A secret is for eyes, not for a file that keeps what is printed.
+        let eyes = out.is_terminal();
+        let text = if json { self.json() } else { self.text(eyes) };
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 
@@ -52,19 +61,20 @@ impl Announcement<'_> {
             folder: &self.config.data.folder,
             certificate: self.certificate(),
             token_file: self.prepared.token_file.as_deref(),
+            set_up_file: self.set_up.map(|set_up| set_up.file.as_path()),
         };
         let lines = self.listening.iter().map(Line::Listening).chain([ready]);
         // Paths that are no UTF-8 cannot be written in JSON; the line is left out then.
         lines.filter_map(|line| serde_json::to_string(&line).ok()).map(|line| line + "\n").collect()
     }
 
-    fn text(&self) -> String {
+    fn text(&self, eyes: bool) -> String {
         let mut text = String::new();
         for Listening { listener, address } in self.listening {
             let _ = writeln!(text, "listening {listener} {address}");
         }
         let _ = writeln!(text, "ready {}", self.config.data.folder.display());
-        for (label, lines) in self.to_try() {
+        for (label, lines) in self.to_try(eyes) {
             let _ = writeln!(text, "\n{label}");
             for line in lines {
                 let _ = writeln!(text, "    {line}");
@@ -74,8 +84,18 @@ impl Announcement<'_> {
     }
 
     /// What to try next; every line works as it stands, pasted in the folder where the server was started.
-    fn to_try(&self) -> Vec<(String, Vec<String>)> {
+    fn to_try(&self, eyes: bool) -> Vec<(String, Vec<String>)> {
         let mut tries = Vec::new();
+        if let Some(SetUpLink { file, link }) = self.set_up {
+            let line = if eyes { link.clone() } else { file.display().to_string() };
+            let label = match eyes {
+                true => "Make the first account, once, within a day, by this link in a browser:",
+                false => {
+                    "Make the first account, once, within a day, by the link in this file, which only this user can read:"
+                }
+            };
+            tries.push((label.to_owned(), vec![line]));
+        }
         if self.mode == Mode::Secure
             && let (Some(file), true) = (&self.prepared.token_file, self.prepared.first)
         {
@@ -219,11 +239,24 @@ mod tests {
         let config = Config::default();
         let listening = [on("https", "127.0.0.1:8443"), on("dimse", "127.0.0.1:11112")];
         let prepared = prepared(true, Some("d/administrator.token"), true);
-        let announcement =
-            Announcement { config: &config, mode: Mode::Secure, prepared: &prepared, listening: &listening };
+        let set_up = SetUpLink {
+            file: "d/set-up.link".into(),
+            link: "https://127.0.0.1:8443/set-up#secret".to_owned(),
+        };
+        let announcement = Announcement {
+            config: &config,
+            mode: Mode::Secure,
+            prepared: &prepared,
+            listening: &listening,
+            set_up: Some(&set_up),
+        };
+        assert!(announcement.text(true).contains("\n    https://127.0.0.1:8443/set-up#secret\n"));
+        assert!(!announcement.json().contains("#secret"));
         assert_eq!(
-            announcement.text(),
+            announcement.text(false),
             "listening https 127.0.0.1:8443\nlistening dimse 127.0.0.1:11112\nready ./overread-data\n\n\
+             Make the first account, once, within a day, by the link in this file, which only this user can read:\n    \
+             d/set-up.link\n\n\
              The administrator's token, which only this user can read:\n    d/administrator.token\n\n\
              Send an image:\n    storescu -aet STORESCU -aec OVERREAD 127.0.0.1 11112 d/example.dcm\n\n\
              Find it:\n    curl --cacert d/tls/certificate.pem --oauth2-bearer \"$(cat d/administrator.token)\" \
@@ -239,8 +272,8 @@ mod tests {
         let listening = [on("http", "[::]:80"), on("dimse", "0.0.0.0:104")];
         let nothing = prepared(false, None, false);
         let tries = |config: &Config, mode, prepared: &Prepared, listening: &[Listening]| {
-            let announcement = Announcement { config, mode, prepared, listening };
-            announcement.to_try().into_iter().flat_map(|(_, lines)| lines).collect::<Vec<_>>()
+            let announcement = Announcement { config, mode, prepared, listening, set_up: None };
+            announcement.to_try(false).into_iter().flat_map(|(_, lines)| lines).collect::<Vec<_>>()
         };
         assert_eq!(
             tries(&config, Mode::Secure, &nothing, &listening),

@@ -309,6 +309,8 @@ mod tests {
             "account grant viewer --kind token --role reader --on everything",
             "account revoke dr.miller --role reader --on case:C7",
             "account password dr.miller --file f",
+            "account setup-link dr.miller --json",
+            "account reset-factor dr.miller",
             "token add viewer --role reader --on everything --days 30",
             "token rotate viewer --overlap-hours 24 --json",
             "aet add CT1 --custodian clinic-7 --certificate c.pem",

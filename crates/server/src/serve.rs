@@ -8,7 +8,7 @@ use anyhow::Context;
 use archive::Archive;
 use audit::{Recorder as _, What, Who};
 use gateway::{Gateway, RenderMetrics};
-use identity::{Lasts, Recogniser, Sessions};
+use identity::{Accounts, Lasts, Recogniser, Sessions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pages::{About, Ask, Entry, Site};
 use scp::Scp;
@@ -23,7 +23,7 @@ use crate::certificate::Certificate;
 use crate::cli::Serve;
 use crate::config::{Config, Listen, Loaded, Mode};
 use crate::control;
-use crate::doors::{DimseDoor, WebDoor};
+use crate::doors::{DimseDoor, WebDoor, now};
 use crate::exit::Exit;
 use crate::signals::{CUT_SHORT, Signals};
 use crate::start::{self, Prepared};
@@ -81,8 +81,16 @@ async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
     recording::started(&trail, &config, mode)?;
     let prepared = start::prepare(&config, mode)?;
     let listening = sockets.listening(&config)?;
+    let set_up = set_up(&config, mode, &listening)?;
     let server = Server::start(&config, mode, &prepared, sockets, archive.clone(), trail, metrics)?;
-    Announcement { config: &config, mode, prepared: &prepared, listening: &listening }.print(json);
+    Announcement {
+        config: &config,
+        mode,
+        prepared: &prepared,
+        listening: &listening,
+        set_up: set_up.as_ref(),
+    }
+    .print(json);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
     let signal = tokio::select! {
@@ -103,6 +111,15 @@ async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The link for the first account, while there is none and where there are pages to open it on.
+fn set_up(config: &Config, mode: Mode, listening: &[Listening]) -> anyhow::Result<Option<start::SetUpLink>> {
+    let reached = config.http.base_url.clone().or_else(|| origin(listening));
+    match (mode, reached) {
+        (Mode::Secure, Some(origin)) => start::first_set_up(&config.data.folder, &origin, now()),
+        _ => Ok(None),
+    }
 }
 
 fn warn(config: &Config, mode: Mode) {
@@ -213,7 +230,7 @@ impl Server {
                 _ => anyhow::bail!("there is nobody who could be let in"),
             };
             let web = web.with_providers(providers::open(&config.oidc)?);
-            let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web))
+            let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web)?)
                 .with_recorder(Arc::new(trail.clone()));
             let web = web.with_visitors(site.visitors());
             let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config, mode))
@@ -281,8 +298,8 @@ impl Server {
     }
 }
 
-fn entry(config: &Config, web: &WebDoor) -> Entry {
-    match web {
+fn entry(config: &Config, web: &WebDoor) -> anyhow::Result<Entry> {
+    Ok(match web {
         WebDoor::Open => Entry::Open(access::Principal::loopback()),
         WebDoor::Tokens { .. } => {
             let web = web.clone();
@@ -292,13 +309,12 @@ fn entry(config: &Config, web: &WebDoor) -> Entry {
                 idle: minutes(config.access.session_idle_minutes),
                 whole: minutes(60 * config.access.session_hours),
             };
-            Entry::Ask(Ask {
-                stands: Arc::new(move |standing| web.stands(standing)),
-                sessions: Arc::new(Sessions::new(lasts)),
-                https: config.http.tls || behind_https,
-            })
+            let accounts = Accounts::open(&config.data.folder.join(identity::FILE))?;
+            let stands = Arc::new(move |standing: &_| web.stands(standing));
+            let https = config.http.tls || behind_https;
+            Entry::Ask(Ask::new(stands, Sessions::new(lasts), accounts, https))
         }
-    }
+    })
 }
 
 fn about(config: &Config, mode: Mode, listening: &[Listening]) -> About {

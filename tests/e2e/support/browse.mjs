@@ -1,5 +1,6 @@
 // Drives headless Chromium. Standard input: {"browser", "modules", "folder", "steps"}; standard output: one JSON object
 // with what each step found, and everything that the browser complained about.
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -16,6 +17,7 @@ const browser = await puppeteer.launch({
 });
 const page = await browser.newPage();
 await page.setViewport({ width: plan.width ?? 1400, height: plan.height ?? 900 });
+if (plan.dark) await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
 if (plan.token) await page.setExtraHTTPHeaders({ Authorization: `Bearer ${plan.token}` });
 
 const said = [], failed = [], requests = [];
@@ -47,6 +49,18 @@ const painted = () => [...document.querySelectorAll('canvas.cornerstone-canvas')
   }
   return { shades: shades.size, sum };
 });
+
+// The code of a secret in base 32 (RFC 6238), so many steps from now.
+const totp = (secret, steps) => {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+  const bits = [...secret.replace(/\s/g, '')].map(c => letters.indexOf(c).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map(byte => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigInt64BE(BigInt(Math.floor(Date.now() / 30000) + steps));
+  const hash = createHmac('sha1', key).update(counter).digest();
+  const at = hash[19] & 15;
+  return String((hash.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
+};
 
 const steps = {
   async open({ url }) { await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 60000 }); },
@@ -113,9 +127,15 @@ const steps = {
   },
   async key({ name }) { await page.keyboard.press(name); },
   async type({ selector, text }) { await page.type(selector, text); },
+  // The code of the secret that the page shows there, typed.
+  async totp({ secret, selector, steps = 0 }) {
+    const shown = await page.$eval(secret, one => one.textContent);
+    await page.type(selector, totp(shown, steps));
+    return shown;
+  },
   async run({ script }) { return page.evaluate(script); },
   async cookie({ name, value, url }) { await page.setCookie({ name, value, url, httpOnly: true, sameSite: 'Strict' }); },
-  async shot({ name }) { await page.screenshot({ path: `${plan.folder}/${name}.png` }); },
+  async shot({ name, whole = false }) { await page.screenshot({ path: `${plan.folder}/${name}.png`, fullPage: whole }); },
   async forget() { requests.length = 0; return Date.now(); },
   async now() { return Date.now(); },
 };

@@ -53,6 +53,16 @@ pub enum AccountCommand {
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
+    /// Writes a link to standard output by which an account sets its own password: once, within a day.
+    SetupLink {
+        /// Whose.
+        name: String,
+    },
+    /// Takes the second factor and recovery codes: the account sets up others at its next login.
+    ResetFactor {
+        /// Whose.
+        name: String,
+    },
     /// Gives a role; the same again changes until when.
     Grant {
         /// To whom, and what.

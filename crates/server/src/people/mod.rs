@@ -17,12 +17,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use self::cli::{Account, AccountCommand, Aet, AetCommand, Token, TokenCommand};
+use crate::announce::{Listening, origin};
 use crate::cli::Place;
 use crate::commands::{configured, must_exist};
 use crate::control::Request;
 use crate::doors::now;
 use crate::exit::Exit;
-use crate::{recording, trail_command};
+use crate::{recording, start, trail_command};
 
 /// Bytes of a password's line that are read.
 const LINE: u64 = 4_096;
@@ -49,6 +50,20 @@ pub async fn account(account: Account, json: bool) -> anyhow::Result<Exit> {
         AccountCommand::Password { name, file } => {
             people.set_password(&name, &secret(file.as_deref())?, now())?;
             format!("password of account {name} set")
+        }
+        AccountCommand::SetupLink { name } => {
+            let fresh = people.set_up_link(&name, now())?;
+            show_link(
+                &name,
+                &start::set_up_link(&reached(&account.place)?, &fresh.token),
+                fresh.expires_at,
+                json,
+            );
+            format!("set-up link for account {name} made, good until {}", moment(fresh.expires_at))
+        }
+        AccountCommand::ResetFactor { name } => {
+            people.reset_factor(&name)?;
+            format!("second factor of account {name} reset")
         }
         AccountCommand::Grant { what, until } => {
             let grant = Grant { role: what.role, on: what.on, until };
@@ -163,6 +178,26 @@ pub fn changed(detail: String) -> audit::Event {
     audit::Event { detail, ..recording::command(What::Configuration, "overread account", Outcome::Success) }
 }
 
+/// Where browsers reach the server of this configuration, without a slash at its end.
+fn reached(place: &Place) -> anyhow::Result<String> {
+    let config = configured(place)?;
+    let listener = if config.http.tls { "https" } else { "http" };
+    let listening = config.http.listen.address().map(|address| Listening { listener, address });
+    let reached = config.http.base_url.or_else(|| origin(listening.as_slice()));
+    reached.context("http.listen is off: there is no page that could take a link")
+}
+
+/// The link, alone on its line.
+fn show_link(name: &str, link: &str, expires_at: i64, json: bool) {
+    let until = moment(expires_at);
+    if json {
+        println!("{}", json!({ "name": name, "link": link, "expires": until }));
+        return;
+    }
+    println!("{link}");
+    eprintln!("overread: the link for {name} is good once, until {until}");
+}
+
 /// The token, alone on its line, so that it can go straight into a file.
 fn show(name: &str, fresh: &Fresh, json: bool) {
     let until = moment(fresh.expires_at);
@@ -223,6 +258,7 @@ fn described(known: &Known) -> Value {
         "custodian": known.custodian.as_str(),
         "disabled": known.disabled,
         "password": known.password.is_some(),
+        "second_factor": known.factor,
         "grants": grants,
         "tokens": tokens,
         "certificate": certificate,

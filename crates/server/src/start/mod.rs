@@ -4,6 +4,7 @@ mod certificate;
 mod example;
 mod folder;
 mod private_file;
+mod set_up;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use anyhow::Context;
 use crate::config::{Config, Mode};
 
 pub use folder::make as make_folder;
+pub use set_up::{SetUpLink, first as first_set_up, link as set_up_link};
 pub use token::TokenDigest;
 
 /// The files that the lines to try first name, and what listeners need of them.
