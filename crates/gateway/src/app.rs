@@ -345,6 +345,22 @@ impl Call<'_> {
 }
 
 async fn dicom_web(State(app): State<App>, request: Request) -> Response {
+    match *request.method() {
+        Method::POST | Method::DELETE => to_its_end(at_once(app, request)).await,
+        _ => at_once(app, request).await,
+    }
+}
+
+/// What changes something is finished, and told as it ended, even when its client does not wait for the answer.
+pub(crate) async fn to_its_end(work: impl Future<Output = Response> + Send + 'static) -> Response {
+    match tokio::spawn(work).await.map_err(tokio::task::JoinError::try_into_panic) {
+        Ok(response) => response,
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(_)) => Refusal::unavailable("The server stops. Try again in some seconds.").into_response(),
+    }
+}
+
+async fn at_once(app: App, request: Request) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let path = Path::parse(parts.uri.path().strip_prefix(SERVICE).unwrap_or_default());
@@ -491,6 +507,22 @@ fn method_name(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A DELETE whose client resets the connection is done all the same, so it must be told as done.
+    #[tokio::test]
+    async fn what_changes_something_outlives_its_client() {
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        let (done, told) = tokio::sync::oneshot::channel::<()>();
+        let mut asked = Box::pin(to_its_end(async move {
+            wait.await.expect("the test goes on");
+            done.send(()).expect("the test waits");
+            Response::new(Body::empty())
+        }));
+        assert!(futures::poll!(&mut asked).is_pending());
+        drop(asked);
+        go.send(()).expect("the work waits");
+        told.await.expect("it was finished");
+    }
 
     #[test]
     fn listening_addresses() {

@@ -20,7 +20,7 @@ use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use tokio::sync::{SemaphorePermit, mpsc};
 
-use crate::app::{App, Call, Caller, respond};
+use crate::app::{App, Call, Caller, respond, to_its_end};
 use crate::audited::Subject;
 use crate::refusal::Refusal;
 use crate::store::{Upload, UploadError, announced, too_large};
@@ -38,6 +38,10 @@ pub(crate) const AT_ONCE: usize = 4;
 
 /// `/api/upload`.
 pub(crate) async fn upload(State(app): State<App>, request: Request) -> Response {
+    to_its_end(at_once(app, request)).await
+}
+
+async fn at_once(app: App, request: Request) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     respond(&app, &parts, "upload", METHODS, started, async {

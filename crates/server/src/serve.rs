@@ -100,6 +100,10 @@ async fn serve(loaded: Loaded, json: bool) -> anyhow::Result<()> {
             server.drain(LAST_WORDS).await;
             anyhow::bail!("the disk failed under the index, and nothing more can be stored: {error}");
         }
+        error = server.trail.failed() => {
+            server.drain(LAST_WORDS).await;
+            anyhow::bail!("the disk failed under the audit trail, and nothing more can be recorded: {error}");
+        }
     };
     tracing::info!(signal, "draining");
     tokio::select! {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use audit::{Entry, Outcome, Patient};
+use audit::{Change, Entry, Outcome, Patient, What};
 use lru::LruCache;
 
 /// Knows whose studies are.
@@ -40,6 +40,10 @@ impl Known {
             return;
         }
         let key = (event.custodian.clone(), event.study.clone());
+        // What comes may be the first of a study that was deleted, under another Patient ID.
+        if matches!(event.what, What::Store(Change::New | Change::Altered)) {
+            self.lock().pop(&key);
+        }
         event.patient = self.lock().get(&key).cloned();
         if event.patient.is_some() {
             return;

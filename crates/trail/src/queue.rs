@@ -26,6 +26,8 @@ pub(crate) struct Queue {
     weight: AtomicUsize,
     waiting: Mutex<Waiting>,
     woken: Condvar,
+    /// Why nothing is written any more, when a flush failed.
+    pub(crate) failed: watch::Sender<Option<String>>,
 }
 
 #[derive(Default)]
@@ -65,12 +67,13 @@ impl Queue {
             committed: watch::Sender::new(head),
             weight: AtomicUsize::new(0),
             waiting: Mutex::default(),
+            failed: watch::Sender::new(None),
             woken: Condvar::new(),
         }
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.weight() < self.config.queue_bytes
+        self.weight() < self.config.queue_bytes && self.failed.borrow().is_none()
     }
 
     /// Bytes that wait.
@@ -170,6 +173,12 @@ impl Queue {
             // Whoever went away needs no answer.
             let _ = waiter.send(());
         }
+    }
+
+    /// What was written may not be on the disk, and nothing is written any more.
+    pub(crate) fn fail(&self, why: String) {
+        self.over();
+        self.failed.send_replace(Some(why));
     }
 
     /// Nothing is written any more: those that wait hear so.

@@ -77,6 +77,15 @@ impl Trail {
         self.queue.committed.subscribe()
     }
 
+    /// Waits until a flush fails, and says why. From then on nothing is written, [`Recorder::has_room`] is false, and who
+    /// waits for rows hears that they are not on disk.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.queue.failed.subscribe();
+        let why = failed.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        // The sender lives in the queue, which this trail holds.
+        why.unwrap_or_default()
+    }
+
     /// Bytes of events that wait for the disk.
     pub fn waiting(&self) -> usize {
         self.queue.weight()

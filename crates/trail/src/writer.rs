@@ -31,6 +31,8 @@ impl Writer {
     }
 
     pub(crate) fn run(mut self) {
+        // Before the first row: who finds the head closed and rows behind it is told that they were added by hand.
+        self.mark(true, false);
         loop {
             let idle = self.dirty.then_some(self.queue.config.flush);
             let mut batch = self.queue.take(idle);
@@ -43,14 +45,16 @@ impl Writer {
                 let head = self.head;
                 self.queue.written(batch, head);
             }
-            if last {
+            if last || !written {
                 self.close(written);
                 return;
             }
         }
     }
 
-    /// Tries until it is written; what comes meanwhile waits, and edges refuse work when too much does.
+    /// Tries until it is written; what comes meanwhile waits, and edges refuse work when too much does. After a flush
+    /// that failed nothing is tried again: the system may have thrown away what it could not write, and say yes to the
+    /// next one.
     fn write(&mut self, batch: &Batch) -> bool {
         let mut tries = 0;
         loop {
@@ -58,6 +62,11 @@ impl Writer {
                 Ok(()) => return true,
                 Err(error) => error,
             };
+            if error.is_flush() {
+                tracing::error!(%error, rows = batch.entries.len(), "the disk failed under the audit trail");
+                self.queue.fail(error.to_string());
+                return false;
+            }
             tries += 1;
             if tries == 1 {
                 tracing::error!(%error, rows = batch.entries.len(), "the audit trail cannot be written; trying again");
