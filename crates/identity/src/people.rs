@@ -309,6 +309,27 @@ mod tests {
         }
     }
 
+    /// On the threads of a runtime, too, and from several at once.
+    #[test]
+    fn a_change_counts_at_once_for_everybody_who_asks() {
+        let (_folder, mut people, doors) = open();
+        people.add(Kind::Token, "viewer", &CustodianId::local(), NOW).unwrap();
+        let doors = std::sync::Arc::new(doors);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        for _ in 0..20 {
+            let token = people.make_token("viewer", 1, 0, NOW).unwrap().token;
+            let asked: Vec<_> = (0..8)
+                .map(|_| {
+                    let (doors, digest) = (std::sync::Arc::clone(&doors), digest(&token));
+                    runtime.spawn(async move { doors.holder(&digest, NOW).unwrap().is_some() })
+                })
+                .collect();
+            for one in asked {
+                assert!(runtime.block_on(one).unwrap());
+            }
+        }
+    }
+
     /// A session is worth what its account is worth, and ends with any change of what the account comes in by.
     #[test]
     fn standings() {

@@ -14,12 +14,17 @@ use crate::{Digest, Standing, scopes};
 /// Recognises principals. Cheap to ask: some 2 µs for the look whether anything changed.
 #[derive(Debug)]
 pub struct Recogniser {
-    state: Mutex<State>,
+    /// Held for the look alone, never while rows are read.
+    watch: Mutex<Watch>,
+    /// Who reads rows; others that need them wait for it.
+    reader: Mutex<Register>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Watch {
     register: Register,
+    /// What it said before the snapshot was read.
+    seen: i64,
     snapshot: Arc<Snapshot>,
 }
 
@@ -57,9 +62,10 @@ impl Recogniser {
     /// # Errors
     /// When it cannot be opened or read.
     pub fn open(path: &Path) -> Result<Self, RegisterError> {
-        let mut register = Register::open(path)?;
-        let snapshot = Arc::new(Snapshot::of(register.everybody()?));
-        Ok(Self { state: Mutex::new(State { register, snapshot }) })
+        let (register, mut reader) = (Register::open(path)?, Register::open(path)?);
+        let seen = register.change()?;
+        let snapshot = Arc::new(Snapshot::of(reader.everybody()?));
+        Ok(Self { watch: Mutex::new(Watch { register, seen, snapshot }), reader: Mutex::new(reader) })
     }
 
     /// Whose token has this digest.
@@ -164,13 +170,41 @@ impl Recogniser {
     }
 
     fn snapshot(&self) -> Result<Arc<Snapshot>, RegisterError> {
-        // A reader that panicked leaves the register as it was.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.register.is_changed()? {
-            let everybody = state.register.everybody()?;
-            state.snapshot = Arc::new(Snapshot::of(everybody));
+        match self.look()? {
+            (_, Some(snapshot)) => Ok(snapshot),
+            (_, None) => aside(|| self.read()),
         }
-        Ok(Arc::clone(&state.snapshot))
+    }
+
+    /// What the register says now, and the snapshot if nobody wrote since.
+    fn look(&self) -> Result<(i64, Option<Arc<Snapshot>>), RegisterError> {
+        let watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = watch.register.change()?;
+        Ok((now, (now == watch.seen).then(|| Arc::clone(&watch.snapshot))))
+    }
+
+    /// Reads everything anew, unless somebody did while this waited.
+    fn read(&self) -> Result<Arc<Snapshot>, RegisterError> {
+        // A reader that panicked left the register as it was.
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before the rows: a commit in between is seen at the next look.
+        let (seen, there) = self.look()?;
+        if let Some(snapshot) = there {
+            return Ok(snapshot);
+        }
+        let snapshot = Arc::new(Snapshot::of(reader.everybody()?));
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        (watch.seen, watch.snapshot) = (seen, Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+}
+
+/// Does what may take milliseconds where it keeps no other task waiting.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where accounts, tokens, grants, AE titles and links are kept: the SQLite file `access.db` in the data folder.
 //!
 //! What it holds cannot be made again from the studies, so every change is on the disk before it is answered
-//! (`synchronous=FULL`). The server and commands open it side by side; [`Register::is_changed`] tells, without reading
+//! (`synchronous=FULL`). The server and commands open it side by side; [`Register::change`] tells, without reading
 //! a row, whether anybody else wrote. Of secrets it gets digests only, but for those of second factors: so the file is its
 //! owner's alone. This crate must not know DICOM, nor any protocol.
 
@@ -26,8 +26,6 @@ use rusqlite::Connection;
 #[derive(Debug)]
 pub struct Register {
     conn: Connection,
-    /// What `PRAGMA data_version` said when everything was read last; it changes with each commit of others.
-    seen: Option<i64>,
 }
 
 impl Register {
@@ -36,15 +34,16 @@ impl Register {
     /// # Errors
     /// When it is no file of ours, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, RegisterError> {
-        Ok(Self { conn: schema::open(path)?, seen: None })
+        Ok(Self { conn: schema::open(path)? })
     }
 
-    /// Whether somebody else committed since [`Register::everybody`] read, or it never did. Some 2 µs.
+    /// A number that is another one after each commit of others (`PRAGMA data_version`), not after own ones. Some 2 µs.
+    /// Look before rows are read: a commit in between is then seen at the next look.
     ///
     /// # Errors
     /// [`RegisterError`].
-    pub fn is_changed(&self) -> Result<bool, RegisterError> {
-        Ok(self.seen != Some(self.version()?))
+    pub fn change(&self) -> Result<i64, RegisterError> {
+        Ok(self.conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
     /// Everything that is known, from one moment.
@@ -52,12 +51,9 @@ impl Register {
     /// # Errors
     /// [`RegisterError`].
     pub fn everybody(&mut self) -> Result<Everybody, RegisterError> {
-        // Before the rows: a commit in between is seen at the next look.
-        let seen = self.version()?;
         let read = self.conn.unchecked_transaction()?;
         let everybody = rows::everybody(&read)?;
         read.commit()?;
-        self.seen = Some(seen);
         Ok(everybody)
     }
 
@@ -74,10 +70,6 @@ impl Register {
         schema::make_private(to).map_err(RegisterError::File)?;
         self.conn.execute("VACUUM INTO ?1", [name])?;
         Ok(())
-    }
-
-    fn version(&self) -> Result<i64, RegisterError> {
-        Ok(self.conn.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 }
 

@@ -17,15 +17,16 @@ fn what_is_written_is_seen_by_others_at_once() {
     let file = folder.path().join(FILE);
     let mut server = Register::open(&file).unwrap();
     let mut command = Register::open(&file).unwrap();
-    assert!(server.is_changed().unwrap());
+    let before = server.change().unwrap();
     assert!(server.everybody().unwrap().known.is_empty());
-    assert!(!server.is_changed().unwrap());
+    assert_eq!(server.change().unwrap(), before, "nobody wrote");
 
     let local = CustodianId::local();
     command.add(Kind::Token, "pacs", &local, 1).unwrap();
-    assert!(server.is_changed().unwrap());
+    let after = server.change().unwrap();
+    assert_ne!(after, before);
     assert_eq!(server.everybody().unwrap().known.len(), 1);
-    assert!(!server.is_changed().unwrap());
+    assert_eq!(server.change().unwrap(), after);
     for (what, done) in [
         ("the same name", command.add(Kind::Token, "pacs", &local, 1).is_err()),
         ("another kind", command.add(Kind::AeTitle, "pacs", &local, 1).is_ok()),

@@ -214,7 +214,6 @@ impl Register {
         self.write(|tx| work(tx, id_of(tx, kind, name)?))
     }
 
-    /// Own commits do not change `data_version`, so what was read is to be read again.
     pub(crate) fn write<T>(
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, RegisterError>,
@@ -222,7 +221,6 @@ impl Register {
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = work(&tx)?;
         tx.commit()?;
-        self.seen = None;
         Ok(done)
     }
 }
