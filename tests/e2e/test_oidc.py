@@ -1,15 +1,18 @@
-"""Access tokens of identity providers: a real one's, and forged ones.
+"""Access tokens of identity providers, a real one's and forged ones; signing in with them on the pages.
 
-Checklist rows: AUTH-001, AUTH-002, AUTH-003, AUTH-004, AUTH-005, AUTH-006, AUTH-008, AUTH-011, AUTH-012.
+Checklist rows: AUTH-001, AUTH-002, AUTH-003, AUTH-004, AUTH-005, AUTH-006, AUTH-008, AUTH-010, AUTH-011, AUTH-012.
 """
 
 import re
 import socket
 import time
 
+from urllib.parse import parse_qs, urlencode, urlsplit
+
 import pytest
 
 from support import stow, synth
+from support.browser import step, visit
 from support.providers import AUDIENCE, Providers
 from support.server import Server, run
 
@@ -34,16 +37,27 @@ def world(tmp_path_factory):
     port = free_port()
     with Providers(f"http://127.0.0.1:{port}") as providers:
         flags = ["--http", f"127.0.0.1:{port}"]
-        with Server(tmp_path_factory.mktemp("oidc") / "data", flags=flags, config=config(providers)) as server:
+        folder = tmp_path_factory.mktemp("oidc")
+        secret = folder / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text("another secret of some length\n")
+        with Server(folder / "data", flags=flags, config=config(providers, secret)) as server:
             known(server, "portal", "portal", providers.real)
             known(server, "viewer", "reader", providers.forger)
+            command(server, "account", "add", "dr.miller")
+            command(server, "account", "grant", "dr.miller", "--role", "reader", "--on", "custodian:local")
+            for issuer in (providers.real, providers.forger):
+                command(server, "account", "link", "dr.miller", "--issuer", issuer, "--subject", "miller")
             yield server, providers
 
 
-def config(providers) -> str:
-    return '[http]\ntls = false\n[dimse]\ntls_listen = "off"\n' + "".join(
-        f'[[oidc]]\nissuer = "{issuer}"\naudience = "{AUDIENCE}"\ninsecure_loopback = true\n'
-        for issuer in (providers.real, providers.forger))
+def config(providers, secret=None) -> str:
+    text = '[http]\ntls = false\n[dimse]\ntls_listen = "off"\n'
+    for issuer, label in ((providers.real, "Clinic"), (providers.forger, "Forgers")):
+        text += f'[[oidc]]\nissuer = "{issuer}"\naudience = "{AUDIENCE}"\ninsecure_loopback = true\n'
+        if secret:
+            text += f'login = true\nlabel = "{label}"\nclient_id = "overread"\nclient_secret_file = "{secret}"\n'
+    return text
 
 
 def known(server, name: str, role: str, issuer: str) -> None:
@@ -222,3 +236,107 @@ def test_a_link_that_is_taken_back_counts_no_more(world):
     told = listed.stdout
     assert "second-viewer" in told and providers.forger in told and "stranger of" in told
     assert token not in told and token not in server.log()
+
+
+def exported(server) -> str:
+    listed = run("audit", "export", "--json", "--data", server.data)
+    assert listed.returncode == 0, listed
+    return listed.stdout
+
+
+def test_auth_010_a_person_signs_in_with_a_real_provider_and_out(world, tmp_path):
+    """Chromium, and no script of ours: the way back from another site, whose cookie must not be Strict, and on from there."""
+    server, providers = world
+    visited = visit(tmp_path, [
+        step("open", url=f"{server.origin}/"), step("click", text="Sign in with Clinic"), step("wait", selector="input[name=login]"),
+        step("type", selector="input[name=login]", text="miller"), step("type", selector="input[name=password]", text="x"), step("key", name="Enter"),
+        step("wait", text="Authorize"), step("click", selector="button[type=submit]"),
+        step("wait", text="Where it listens"), step("run", script="document.cookie"), step("run", script="location.href"),
+        step("click", selector=".sign-out button"), step("wait", text="You are signed out here"), step("click", text="Sign out of Clinic"),
+        step("wait", selector="button[name=logout]"), step("click", selector="button[name=logout]"), step("wait", text="Sign in with Clinic"),
+    ])
+    assert not visited.error, (visited.error, visited.text, visited.requests[-5:])
+    assert not visited.violations, visited.violations
+    assert visited.found[9] == "" and visited.found[10] == f"{server.origin}/", "no cookie for scripts, no code in the address"
+    assert f"as miller of {providers.real}" in exported(server)
+
+
+def test_auth_010_who_is_linked_to_no_account_is_told_so(world, tmp_path):
+    server, providers = world
+    visited = visit(tmp_path, [
+        step("open", url=f"{server.origin}/"), step("click", text="Sign in with Clinic"), step("wait", selector="input[name=login]"),
+        step("type", selector="input[name=login]", text="stranger"), step("type", selector="input[name=password]", text="x"), step("key", name="Enter"),
+        step("wait", text="Authorize"), step("click", selector="button[type=submit]"), step("wait", text="no account here"),
+    ])
+    assert not visited.error, (visited.error, visited.text)
+    assert f"stranger of {providers.real}" in exported(server)
+
+
+class Login:
+    """A login as far as the provider's page, as a browser holds it."""
+
+    def __init__(self, server, provider: int):
+        self.server = server
+        answer = server.request("GET", f"/sign-in/with/{provider}")
+        assert answer.status == 303, answer
+        self.asked = {name: value for name, (value,) in parse_qs(urlsplit(answer.headers["Location"]).query).items()}
+        self.set_cookie = answer.headers["Set-Cookie"]
+        self.cookie = self.set_cookie.split(";")[0]
+
+    def back(self, cookie=None, **query):
+        return self.server.request("GET", "/sign-in/callback?" + urlencode(query), headers={"Cookie": cookie if cookie is not None else self.cookie})
+
+
+def test_auth_010_what_is_asked(world):
+    server, _ = world
+    one, other = Login(server, 0), Login(server, 0)
+    assert one.asked["code_challenge_method"] == "S256" and len(one.asked["code_challenge"]) == 43 and one.asked["response_type"] == "code"
+    assert one.asked["redirect_uri"] == f"{server.origin}/sign-in/callback" and one.asked["client_id"] == "overread"
+    for name in ("state", "nonce", "code_challenge"):
+        assert one.asked[name] != other.asked[name]
+    assert "HttpOnly" in one.set_cookie and "SameSite=Lax" in one.set_cookie and "Max-Age=600" in one.set_cookie
+    assert server.request("GET", "/sign-in/with/7").headers["Location"] == "/"
+
+
+def test_auth_010_answers_that_do_not_count(world):
+    server, providers = world
+    real = {"iss": providers.real, "code": "made-up"}
+    for name, status, answer in [
+        ("no state", 400, lambda login: login.back(**real)),
+        ("another state", 400, lambda login: login.back(**real, state="x" * 64)),
+        ("another browser", 400, lambda login: login.back(cookie="", **real, state=login.asked["state"])),
+        ("another login's browser", 400, lambda login: login.back(cookie=Login(server, 0).cookie, **real, state=login.asked["state"])),
+        ("declined", 403, lambda login: login.back(error="access_denied", state=login.asked["state"])),
+        ("another issuer", 502, lambda login: login.back(iss=providers.forger, code="c", state=login.asked["state"])),
+        ("no issuer, of a provider that names itself", 502, lambda login: login.back(code="c", state=login.asked["state"])),
+        ("a code of nobody", 502, lambda login: login.back(**real, state=login.asked["state"])),
+    ]:
+        login = Login(server, 0)
+        found = answer(login)
+        assert found.status == status and "overread=" not in str(found.headers.get_all("Set-Cookie")), (name, found)
+    again = login.back(**real, state=login.asked["state"])
+    assert again.status == 400, "a state counts once"
+
+
+def test_auth_010_id_tokens(world):
+    """The forger redeems any code with what it is told to."""
+    server, providers = world
+    wrong = {"another nonce": dict(nonce="n"), "no nonce": dict(nonce=None), "another audience": dict(aud="viewer"), "another party": dict(azp="viewer"),
+             "two audiences": dict(aud=["overread", "viewer"]), "expired": dict(exp=int(time.time()) - 90), "another issuer": dict(iss=providers.real),
+             "another access token": dict(at_hash="AAAAAAAAAAAAAAAAAAAAAA"), "by HMAC": dict(by="public RS256", header={"alg": "HS256", "kid": "RS256", "typ": "JWT"}),
+             "an access token": dict(header={"typ": "at+jwt"})}
+    for name, changes in {**wrong, "a good one": {}}.items():
+        login = Login(server, 1)
+        said = dict(header={"typ": "JWT"}, sub="miller", aud="overread", nonce=login.asked["nonce"], jti=None, scope=None, client_id=None) | changes
+        providers.control("answer", access_token="a", token_type="Bearer", id_token=providers.token(**said))
+        found = login.back(code="c", state=login.asked["state"])
+        assert found.status == (502 if name in wrong else 200), (name, found)
+    session = next(line for line in found.headers.get_all("Set-Cookie") if line.startswith("overread="))
+    assert "SameSite=Strict" in session and "HttpOnly" in session
+    cookie = {"Cookie": session.split(";")[0]}
+    assert b'http-equiv="refresh"' in found.body and server.request("GET", "/studies", headers=cookie).status == 200
+    # Taking the link back ends the session at the next request.
+    link = ("dr.miller", "--issuer", providers.forger, "--subject", "miller")
+    command(server, "account", "unlink", *link)
+    assert server.request("GET", "/studies", headers=cookie).status != 200
+    command(server, "account", "link", *link)

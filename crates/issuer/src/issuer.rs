@@ -125,16 +125,16 @@ impl Issuer {
         let known = self.known().await?;
         let address = known.metadata.token.as_deref().ok_or(Unreachable::Lacks("token_endpoint"))?;
         let Config { client_id, client_secret, issuer, .. } = &self.0.config;
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "authorization_code")
+        let authorization = client_secret.as_deref().and_then(|secret| basic(client_id, secret));
+        let public = authorization.is_none().then_some(("client_id", client_id.as_str()));
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "authorization_code")
             .append_pair("code", code.code)
             .append_pair("redirect_uri", code.redirect_uri)
-            .append_pair("code_verifier", code.verifier);
-        let authorization = client_secret.as_deref().and_then(|secret| basic(client_id, secret));
-        if authorization.is_none() {
-            form.append_pair("client_id", client_id);
-        }
-        let (status, body) = self.0.web.post(address, authorization, form.finish()).await?;
+            .append_pair("code_verifier", code.verifier)
+            .extend_pairs(public)
+            .finish();
+        let (status, body) = self.0.web.post(address, authorization, form).await?;
         if !status.is_success() {
             return Err(Unreachable::Status(status).into());
         }

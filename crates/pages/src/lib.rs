@@ -17,6 +17,7 @@ mod home;
 mod layout;
 mod mask;
 mod metadata;
+mod providers;
 mod qr;
 mod sign_in;
 mod site;
@@ -30,6 +31,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
+pub use providers::{Asked, CameIn, NotIn, Providers};
 pub use site::{About, Ask, Entry, Listener, Site, Stands, Visitors};
 
 /// Most bytes of a form: the longest search with room to spare.
@@ -44,6 +46,8 @@ pub fn router(site: Site) -> Router {
         .route("/sign-in/code", get(sign_in::show_code).post(sign_in::check_code))
         .route("/sign-in/factor", get(sign_in::show_factor).post(sign_in::check_factor))
         .route("/sign-in/kept", post(sign_in::kept))
+        .route("/sign-in/with/{provider}", get(providers::begin))
+        .route("/sign-in/callback", get(providers::callback))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/set-up", get(sign_in::show_set_up).post(sign_in::take_set_up))
         .route("/set-up/password", get(sign_in::show_choice_of_password).post(sign_in::choose_password))

@@ -12,6 +12,7 @@ use identity::{Accounts, Sessions, Standing};
 
 use crate::cookie;
 use crate::desk::Desk;
+use crate::providers::{Logins, Providers};
 
 /// Who a session stands for now; asked at each request, so that a revocation acts at the next one.
 pub type Stands = Arc<dyn Fn(&Standing) -> Option<Principal> + Send + Sync>;
@@ -25,6 +26,8 @@ pub struct Site {
     pub(crate) about: About,
     pub(crate) entry: Entry,
     pub(crate) recorder: Arc<dyn Recorder>,
+    pub(crate) providers: Option<Arc<dyn Providers>>,
+    pub(crate) logins: Logins,
 }
 
 /// How people come in.
@@ -100,12 +103,24 @@ pub struct Listener {
 impl Site {
     /// A site that tells nobody what is done on it.
     pub fn new(archive: Archive, about: About, entry: Entry) -> Self {
-        Self { archive, about, entry, recorder: Arc::new(Unrecorded) }
+        Self {
+            archive,
+            about,
+            entry,
+            recorder: Arc::new(Unrecorded),
+            providers: None,
+            logins: Logins::default(),
+        }
     }
 
     /// Tells this recorder what is done. Without one nobody is told.
     pub fn with_recorder(self, recorder: Arc<dyn Recorder>) -> Self {
         Self { recorder, ..self }
+    }
+
+    /// Lets people sign in with these identity providers, too.
+    pub fn with_providers(self, providers: Arc<dyn Providers>) -> Self {
+        Self { providers: Some(providers), ..self }
     }
 
     /// Recognises for other doors who signed in here; whether a cookie counts there is for them to say.

@@ -25,6 +25,7 @@ use crate::config::{Config, Listen, Loaded, Mode};
 use crate::control;
 use crate::doors::{DimseDoor, WebDoor, now};
 use crate::exit::Exit;
+use crate::providers::SignIn;
 use crate::signals::{CUT_SHORT, Signals};
 use crate::start::{self, Prepared};
 use crate::{jobs, logging, observe, open, providers, recording, tls};
@@ -233,9 +234,15 @@ impl Server {
                 _ if mode == Mode::InsecureLoopback => WebDoor::Open,
                 _ => anyhow::bail!("there is nobody who could be let in"),
             };
-            let web = web.with_providers(providers::open(&config.oidc)?);
-            let site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web)?)
+            let issuers = providers::open(&config.oidc)?;
+            let web = web.with_providers(issuers.clone());
+            let mut site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web)?)
                 .with_recorder(Arc::new(trail.clone()));
+            if let Some(people) = &people {
+                let root = root(config, &listening);
+                let sign_in = SignIn::new(&config.oidc, &issuers, Arc::clone(people), root);
+                site = site.with_providers(Arc::new(sign_in));
+            }
             let web = web.with_visitors(site.visitors());
             let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config, mode))
                 .context("the configuration")?
@@ -325,15 +332,19 @@ fn about(config: &Config, mode: Mode, listening: &[Listening]) -> About {
     let listeners =
         listening.iter().map(|on| pages::Listener { speaks: speaks(on.listener), address: on.address });
     let here = SocketAddr::from(([127, 0, 0, 1], 0));
-    let root = config.http.base_url.clone().or_else(|| origin(listening)).unwrap_or_default();
     About {
         version: env!("CARGO_PKG_VERSION"),
         aet: config.dimse.aet.clone(),
         viewer: config.viewer.folder.is_some(),
         listeners: listeners.collect(),
-        dicomweb: format!("{root}/dicom-web"),
+        dicomweb: format!("{}/dicom-web", root(config, listening)),
         calling: calling_from(config, mode, here.ip()),
     }
+}
+
+/// Where clients reach us, without a slash at its end.
+fn root(config: &Config, listening: &[Listening]) -> String {
+    config.http.base_url.clone().or_else(|| origin(listening)).unwrap_or_default()
 }
 
 fn speaks(listener: &str) -> &'static str {

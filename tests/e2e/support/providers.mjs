@@ -36,12 +36,13 @@ function token({ header, claims, by }) {
   return `${text}.${sign(kind === 'EdDSA' ? null : 'sha256', Buffer.from(text), how).toString('base64url')}`;
 }
 
-let away = false, asked = [];
+let away = false, asked = [], answer = {};
 const control = {
   sign: token,
   key: ({ kid, kind, hidden }) => { addKey(kid, kind); if (hidden) keys.get(kid).jwk = undefined; },
   away: ({ is_ }) => { away = is_; },
   asked: () => asked,
+  answer: given => { answer = given; },
 };
 let forger;
 const body = request => new Promise(done => { let text = ''; request.on('data', d => text += d); request.on('end', () => done(text)); });
@@ -50,7 +51,10 @@ const forging = createServer(async (request, response) => {
   if (request.url.startsWith('/control/')) return json(control[request.url.slice(9)](JSON.parse(await body(request) || '{}')));
   asked.push(request.url);
   if (away) return response.writeHead(503).end();
-  if (request.url === '/.well-known/openid-configuration') return json({ issuer: forger, jwks_uri: `${forger}/keys` });
+  if (request.url === '/.well-known/openid-configuration') {
+    return json({ issuer: forger, jwks_uri: `${forger}/keys`, authorization_endpoint: `${forger}/ask`, token_endpoint: `${forger}/token` });
+  }
+  if (request.url === '/token') return json(answer);
   if (request.url === '/keys') return json({ keys: [...keys.values()].map(key => key.jwk).filter(Boolean) });
   response.writeHead(404).end();
 });

@@ -21,6 +21,7 @@ use crate::cookie;
 use crate::desk::{Caller, told};
 use crate::form::Form;
 use crate::layout::{Page, Width, unavailable};
+use crate::providers;
 use crate::site::{Ask, Site};
 
 pub use code::{check as check_code, show as show_code};
@@ -151,13 +152,18 @@ fn way(ask: &Ask, headers: &HeaderMap) -> String {
 pub async fn sign_out(State(site): State<Arc<Site>>, from: Caller, headers: HeaderMap) -> Response {
     let ask = asked!(site);
     let who = site.visitor(&headers);
+    let mut goodbye = None;
     if let Some(id) = ask.session(&headers) {
         ask.sessions.end(id);
+        goodbye = providers::goodbye(&site, id).await;
     }
     if let Some(who) = who {
         site.record_durably(told(What::Logout, from.principal(&who), Outcome::Success, "")).await;
     }
-    signed_out(ask)
+    match (goodbye, cookie::SESSION.take(ask.https)) {
+        (Some(goodbye), Some(cookie)) => ([(SET_COOKIE, cookie)], goodbye).into_response(),
+        _ => signed_out(ask),
+    }
 }
 
 /// Back to the start, without a session's cookie.
@@ -199,6 +205,7 @@ pub fn page(site: &Site, name: &str, problem: Option<&Problem>) -> Response {
                 button class="btn primary" { "Go on" }
             }
         }
+        (providers::links(site))
         details open[with_token] {
             summary { "Sign in with a token" }
             form class="card narrow" method="post" action="/sign-in" {
