@@ -24,7 +24,10 @@ mod way;
 pub use accounts::{Accounts, Admitted, Next, Proof, Refused};
 pub use error::IdentityError;
 pub use guess::Guesses;
-pub use links::{Code, Fresh as FreshLink, LinkError, Links, Opened, Purpose, Shut, Wanted};
+pub use links::{
+    Code, Done as LinkDone, Fresh as FreshLink, LinkError, Links, Opened, Purpose, Shut, Wanted,
+    told as link_told,
+};
 pub use password::PolicyError;
 pub use people::{Fresh, People};
 pub use recognise::{Caller, Recogniser};

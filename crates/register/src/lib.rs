@@ -14,7 +14,7 @@ mod write;
 
 pub use credentials::{Credentials, NewFactor, SetUp, Totp};
 pub use error::RegisterError;
-pub use links::{Link, LinkKind, Maker, NewLink, Opening, Tries, Try};
+pub use links::{Link, LinkKind, Maker, Opening, Tries, Try};
 pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, Subject, TokenRow};
 pub use schema::FILE;
 

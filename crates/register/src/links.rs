@@ -109,33 +109,6 @@ pub struct Opening {
     pub address: String,
 }
 
-/// A link to be kept.
-#[derive(Clone, Debug)]
-pub struct NewLink<'a> {
-    /// SHA-256 of its secret.
-    pub digest: &'a [u8; 32],
-    /// What it is for.
-    pub kind: LinkKind,
-    /// For whom.
-    pub label: &'a str,
-    /// Whose holdings become what is sent by it.
-    pub custodian: &'a CustodianId,
-    /// For which case.
-    pub case: Option<&'a str>,
-    /// Who makes it.
-    pub maker: &'a Maker,
-    /// Its maker's name.
-    pub maker_name: &'a str,
-    /// The last moment at which it counts.
-    pub expires_at: i64,
-    /// How often it may be opened.
-    pub use_limit: Option<u32>,
-    /// Its access code's hash.
-    pub code: Option<&'a PasswordHash>,
-    /// What a share shows.
-    pub holdings: &'a [Holding],
-}
-
 /// How many access codes may be tried in how many seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Tries {
@@ -199,15 +172,15 @@ impl Register {
         Ok(self.conn.query_row(query, params![kind.name(), name], |row| row.get(0)).optional()?)
     }
 
-    /// Keeps a link; its number.
+    /// Keeps a link, but for its number, uses and openings; the number that it gets.
     ///
     /// # Errors
     /// [`RegisterError::TooManyLinks`].
-    pub fn add_link(&mut self, new: &NewLink<'_>, now: i64) -> Result<i64, RegisterError> {
+    pub fn add_link(&mut self, new: &Link, now: i64) -> Result<i64, RegisterError> {
         self.write(|tx| {
             tx.execute("DELETE FROM link WHERE expires_at < ?1", [now - REMEMBERED])?;
             let number = match new.maker {
-                Maker::Principal(number) => *number,
+                Maker::Principal(number) => number,
                 Maker::Administrator | Maker::Console => None,
             };
             let open: i64 = tx.query_row(
@@ -237,13 +210,13 @@ impl Register {
                 ],
             )?;
             let id = tx.last_insert_rowid();
-            if let Some(code) = new.code {
+            if let Some(code) = &new.code {
                 tx.execute(
                     "INSERT INTO link_code (link, memory, passes, lanes, salt, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     params![id, code.memory, code.passes, code.lanes, code.salt, code.hash],
                 )?;
             }
-            for holding in new.holdings {
+            for holding in &new.holdings {
                 tx.execute(
                     "INSERT INTO link_holding (link, custodian, study) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
                     params![id, holding.custodian.as_str(), holding.study.as_str()],

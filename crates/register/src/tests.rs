@@ -3,8 +3,7 @@
 use access::{CustodianId, Grant, Holding, On, Role};
 
 use crate::{
-    Certificate, FILE, Kind, LinkKind, Maker, NewLink, PasswordHash, Register, RegisterError, Subject, Tries,
-    Try,
+    Certificate, FILE, Kind, Link, LinkKind, Maker, PasswordHash, Register, RegisterError, Subject, Tries, Try,
 };
 
 fn grant(role: Role, on: &str) -> Grant {
@@ -92,6 +91,28 @@ fn files_of_others_stay_untouched() {
     assert!(matches!(Register::open(&newer), Err(RegisterError::Newer { found: 99, .. })));
 }
 
+fn link(digest: [u8; 32], expires_at: i64) -> Link {
+    Link {
+        id: 0,
+        digest,
+        kind: LinkKind::Share,
+        label: "Dr Weber".into(),
+        custodian: CustodianId::local(),
+        case: None,
+        maker: Maker::Console,
+        maker_name: "dr.miller".into(),
+        made_at: 0,
+        expires_at,
+        uses: 0,
+        use_limit: None,
+        revoked_at: None,
+        locked_until: 0,
+        code: None,
+        holdings: Vec::new(),
+        openings: Vec::new(),
+    }
+}
+
 #[test]
 fn a_links_life() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,23 +123,17 @@ fn a_links_life() {
     assert_eq!(register.number(Kind::Token, "dr.miller").unwrap(), None);
     let holdings = [Holding { study: "1.7".parse().unwrap(), custodian: local.clone() }];
     let code = PasswordHash { memory: 8, passes: 1, lanes: 1, salt: vec![1], hash: vec![2] };
-    let new = NewLink {
-        digest: &[1; 32],
-        kind: LinkKind::Share,
-        label: "Dr Weber",
-        custodian: &local,
-        case: None,
-        maker: &maker,
-        maker_name: "dr.miller",
-        expires_at: 1_000,
+    let new = Link {
+        maker: maker.clone(),
         use_limit: Some(2),
-        code: Some(&code),
-        holdings: &holdings,
+        code: Some(code.clone()),
+        holdings: holdings.to_vec(),
+        ..link([1; 32], 1_000)
     };
     let id = register.add_link(&new, 10).unwrap();
     assert!(register.add_link(&new, 10).is_err(), "a digest is one link's");
     let other =
-        NewLink { digest: &[2; 32], kind: LinkKind::Upload, holdings: &[], code: None, ..new.clone() };
+        Link { digest: [2; 32], kind: LinkKind::Upload, holdings: Vec::new(), code: None, ..new.clone() };
     let other = register.add_link(&other, 10).unwrap();
 
     for (now, used) in [(1_001, false), (1_000, true), (20, true), (20, false)] {
@@ -142,7 +157,7 @@ fn a_links_life() {
     register.remove(Kind::Account, "dr.miller").unwrap();
     assert_eq!(register.everybody().unwrap().links[0].maker, Maker::Principal(None), "nobody's now");
     // What ended long ago is forgotten.
-    let late = NewLink { digest: &[3; 32], maker: &Maker::Console, expires_at: 40_000_000, ..new };
+    let late = link([3; 32], 40_000_000);
     register.add_link(&late, 39_000_000).unwrap();
     assert_eq!(register.links().unwrap().len(), 1);
 }
@@ -151,22 +166,8 @@ fn a_links_life() {
 fn tries_of_a_code() {
     let folder = tempfile::tempdir().unwrap();
     let mut register = Register::open(&folder.path().join(FILE)).unwrap();
-    let local = CustodianId::local();
-    let new = |digest| NewLink {
-        digest,
-        kind: LinkKind::Upload,
-        label: "a",
-        custodian: &local,
-        case: None,
-        maker: &Maker::Console,
-        maker_name: "console",
-        expires_at: 10_000,
-        use_limit: None,
-        code: None,
-        holdings: &[],
-    };
-    let id = register.add_link(&new(&[1; 32]), 0).unwrap();
-    let other = register.add_link(&new(&[2; 32]), 0).unwrap();
+    let id = register.add_link(&link([1; 32], 10_000), 0).unwrap();
+    let other = register.add_link(&link([2; 32], 10_000), 0).unwrap();
     let tries = Tries { most: 3, period: 900 };
     let taken = |left| Try::Taken { left };
     for (now, expected) in [

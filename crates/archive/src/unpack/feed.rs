@@ -156,7 +156,8 @@ fn offer(
     }
 }
 
-fn is_directory(start: &[u8]) -> bool {
+/// Whether a file that begins so is a DICOMDIR, the list of a medium's files (PS3.10 8.6).
+pub fn is_directory(start: &[u8]) -> bool {
     let head = part10::read_head(start, start.len() < PIECE);
     let class = head.ok().flatten().and_then(|head| head.meta).and_then(|meta| meta.sop_class);
     class.is_some_and(|class| class == DIRECTORY)

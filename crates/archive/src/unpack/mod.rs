@@ -8,6 +8,6 @@ mod feed;
 mod source;
 mod verdict;
 
-pub use feed::{ENTRIES, Gone, is_zip, offer_file, offer_zip, say_unreadable};
+pub use feed::{ENTRIES, Gone, is_directory, is_zip, offer_file, offer_zip, say_unreadable};
 pub use source::{Offer, Piece, Source, SourceError};
 pub use verdict::Verdict;

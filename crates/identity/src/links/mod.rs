@@ -5,6 +5,7 @@
 //! not work (unknown, withdrawn, expired, used up, its maker gone) is told to nobody who holds it.
 
 mod pace;
+mod told;
 mod wanted;
 
 use std::net::IpAddr;
@@ -12,12 +13,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::{Action, Door, Principal};
-use register::{Kind, Link, LinkKind, Maker, NewLink, Register, RegisterError, Tries, Try};
+use register::{Kind, Link, LinkKind, Maker, Register, RegisterError, Tries, Try};
 
 use self::pace::Pace;
 use crate::password;
 use crate::{Recogniser, digest, random};
 
+pub use self::told::{Done, told};
 pub use self::wanted::{Code, LinkError, Purpose, Wanted};
 
 /// Access codes that may be tried: 5 in 15 minutes, then none for 15 minutes.
@@ -32,16 +34,14 @@ pub struct Links {
 }
 
 /// A link that was just made. This is the only moment at which its secrets can be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Fresh {
-    /// Its number.
-    pub id: i64,
+    /// The link.
+    pub link: Link,
     /// Its secret, which goes behind the `#` of the address.
     pub token: String,
     /// Its access code, to be told apart from it.
     pub code: Option<String>,
-    /// The last moment at which it counts.
-    pub expires_at: i64,
 }
 
 /// A link that was opened.
@@ -126,10 +126,10 @@ impl Links {
                 if !holdings.iter().all(|holding| reach.covers(holding)) {
                     return Err(LinkError::NotAllowed);
                 }
-                (LinkKind::Share, holdings.as_slice())
+                (LinkKind::Share, holdings.clone())
             }
             Purpose::Upload if asks_for(who, who.allowed().reach(Action::Store)) => {
-                (LinkKind::Upload, &[][..])
+                (LinkKind::Upload, Vec::new())
             }
             Purpose::Upload => return Err(LinkError::NotAllowed),
         };
@@ -138,21 +138,39 @@ impl Links {
         let token = random()?;
         let mut register = self.register();
         let maker = maker(&register, who)?;
-        let new = NewLink {
-            digest: &digest(&token),
+        let mut link = Link {
+            id: 0,
+            digest: digest(&token),
             kind,
-            label: &wanted.label,
-            custodian: who.custodian(),
+            label: wanted.label,
+            custodian: who.custodian().clone(),
             case: None,
-            maker: &maker,
-            maker_name: who.name(),
+            maker,
+            maker_name: who.name().to_owned(),
+            made_at: now,
             expires_at: wanted.expires_at,
+            uses: 0,
             use_limit: wanted.use_limit,
-            code: hash.as_ref(),
+            revoked_at: None,
+            locked_until: 0,
+            code: hash,
             holdings,
+            openings: Vec::new(),
         };
-        let id = register.add_link(&new, now)?;
-        Ok(Fresh { id, token, code, expires_at: wanted.expires_at })
+        link.id = register.add_link(&link, now)?;
+        Ok(Fresh { link, token, code })
+    }
+
+    /// The link of this digest and what it may do, if it counts at this moment.
+    ///
+    /// # Errors
+    /// When the register cannot be read: then nobody is let in.
+    pub fn by_digest(
+        &self,
+        digest: &crate::Digest,
+        now: i64,
+    ) -> Result<Option<(Link, Principal)>, RegisterError> {
+        self.doors.link(digest, now)
     }
 
     /// Opens a link with its secret, and its access code if it has one. Counts one use.
@@ -178,7 +196,9 @@ impl Links {
             };
             // Without the lock: it takes some 30 ms.
             if !password::is_right(&code, kept) {
-                return Err(self.guessed(from, now, Shut::WrongCode { id: link.id, left }));
+                let wrong = Shut::WrongCode { id: link.id, left };
+                // That a link is locked is told whatever the address did.
+                return Err(if left == 0 { wrong } else { self.guessed(from, now, wrong) });
             }
             self.register().give_try_back(link.id)?;
         }

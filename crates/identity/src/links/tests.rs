@@ -110,7 +110,7 @@ fn what_a_link_may_do() {
     let who = world
         .service("coordinator", &[(Role::Coordinator, "custodian:a"), (Role::Coordinator, "custodian:b")]);
     let made = world.links.make(&who, &share(&[("1.1", "a"), ("1.2", "b"), ("1.1", "a")]), NOW).unwrap();
-    assert_eq!((made.token.len(), made.expires_at, made.code), (64, NOW + 7 * DAY, None));
+    assert_eq!((made.token.len(), made.link.expires_at, made.code), (64, NOW + 7 * DAY, None));
     let both = Some(Reach::only(vec![], vec![holding("1.1", "a"), holding("1.2", "b")]));
     for action in Action::ALL {
         let expected = matches!(action, Action::Search | Action::Retrieve).then(|| both.clone()).flatten();
@@ -215,8 +215,8 @@ fn all_that_do_not_work_are_alike_and_guesses_are_slowed() {
     let world = World::new();
     let console = Principal::console();
     let revoked = world.links.make(&console, &upload(), NOW).unwrap();
-    assert!(world.links.revoke(&console, revoked.id, NOW).unwrap().1);
-    assert!(!world.links.revoke(&console, revoked.id, NOW).unwrap().1);
+    assert!(world.links.revoke(&console, revoked.link.id, NOW).unwrap().1);
+    assert!(!world.links.revoke(&console, revoked.link.id, NOW).unwrap().1);
     let good = world.links.make(&console, &upload(), NOW).unwrap();
     assert_eq!(world.enter(&revoked.token, "", NOW), "withdrawn");
     assert_eq!(world.enter("", "", NOW), "unknown");
@@ -233,6 +233,12 @@ fn all_that_do_not_work_are_alike_and_guesses_are_slowed() {
         }
     }
     assert_eq!(slowed, 1_000 - 17);
+    let coded = Wanted { code: Code::Random, ..upload() };
+    let coded = world.links.make(&console, &coded, NOW).unwrap();
+    let tried: Vec<_> = (0..6).map(|_| world.enter(&coded.token, "xxxxxx", NOW)).collect();
+    assert!(tried[..4].iter().all(|answer| answer.starts_with("too many guesses")), "{tried:?}");
+    assert_eq!(tried[4], "the access code does not match", "that it is locked now is told");
+    assert!(tried[5].starts_with("the link is locked"));
     assert_eq!(world.enter(&good.token, "", NOW + 8 * DAY), "expired");
 }
 
@@ -245,13 +251,16 @@ fn who_sees_and_ends_which() {
     let of_one = world.links.make(&one, &upload(), NOW).unwrap();
     let of_other = world.links.make(&other, &upload(), NOW).unwrap();
     let numbers = |who| world.links.list(who).unwrap().iter().map(|link| link.id).collect::<Vec<_>>();
-    assert_eq!(numbers(&one), [of_one.id]);
-    assert_eq!(numbers(&other), [of_other.id]);
-    assert_eq!(numbers(&runs), [of_other.id, of_one.id]);
+    assert_eq!(numbers(&one), [of_one.link.id]);
+    assert_eq!(numbers(&other), [of_other.link.id]);
+    assert_eq!(numbers(&runs), [of_other.link.id, of_one.link.id]);
     assert!(numbers(&Principal::loopback()).len() == 2, "it may do everything");
-    for (who, id, known) in
-        [(&one, of_other.id, false), (&one, 99, false), (&one, of_one.id, true), (&runs, of_other.id, true)]
-    {
+    for (who, id, known) in [
+        (&one, of_other.link.id, false),
+        (&one, 99, false),
+        (&one, of_one.link.id, true),
+        (&runs, of_other.link.id, true),
+    ] {
         assert_eq!(world.links.revoke(who, id, NOW).is_ok(), known, "{who} {id}");
     }
     assert_eq!(world.enter(&of_one.token, "", NOW), "withdrawn");
