@@ -17,6 +17,7 @@ use dicomweb::url::{Base, BaseError, Path};
 use http::header::{CACHE_CONTROL, HeaderName, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+use identity::Links;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ use crate::rates::Rates;
 use crate::refusal::Refusal;
 use crate::viewer::{self, FolderError, Viewer};
 use crate::{
-    all_bulk, bulk, capabilities, commitment, delete, docs, frames, metadata, rendered, retrieve,
+    all_bulk, bulk, capabilities, commitment, delete, docs, frames, links, metadata, rendered, retrieve,
     same_origin, search, serve, store, thumbnail, wado_uri, zip_upload,
 };
 
@@ -56,6 +57,7 @@ pub struct Gateway {
     config: Config,
     origin: Option<Base>,
     viewer: Option<Viewer>,
+    links: Option<Arc<Links>>,
     pages: Router,
     metrics: Option<RenderMetrics>,
     recorder: Arc<dyn Recorder>,
@@ -77,13 +79,28 @@ impl Gateway {
         let folder = config.viewer.folder.as_deref();
         let viewer = folder.map(|folder| Viewer::open(folder, study_list, root)).transpose()?;
         let (pages, recorder) = (Router::new(), Arc::new(Unrecorded));
-        Ok(Self { archive, authenticate, config, origin, viewer, pages, metrics: None, recorder })
+        Ok(Self {
+            archive,
+            authenticate,
+            config,
+            origin,
+            viewer,
+            links: None,
+            pages,
+            metrics: None,
+            recorder,
+        })
     }
 
     /// Adds routes of others at the root. Their requests carry [`Peer`] (as `Arc<Peer>`) and
     /// `axum::extract::ConnectInfo<SocketAddr>` as extensions.
     pub fn with_pages(self, pages: Router) -> Self {
         Self { pages, ..self }
+    }
+
+    /// Lets links be made, listed and withdrawn by `/api/links`.
+    pub fn with_links(self, links: Option<Arc<Links>>) -> Self {
+        Self { links, ..self }
     }
 
     /// Gives `/metrics` something to show.
@@ -132,6 +149,7 @@ impl Gateway {
             root: origin,
             base,
             viewer: self.viewer,
+            links: self.links,
             store_places: store::Places::default(),
             zip_places: Semaphore::new(zip_upload::AT_ONCE),
             secret,
@@ -146,6 +164,8 @@ impl Gateway {
             .route("/dicom-web/{*path}", any(dicom_web))
             .route("/wado", any(wado_uri::wado))
             .route("/api/upload", any(zip_upload::upload))
+            .route("/api/links", any(links::all))
+            .route("/api/links/{link}", any(links::one))
             .route("/healthz", get(health::healthz))
             .route("/readyz", get(health::readyz))
             .route("/metrics", get(health::metrics))
@@ -190,6 +210,7 @@ struct Shared {
     root: String,
     base: Base,
     viewer: Option<Viewer>,
+    links: Option<Arc<Links>>,
     store_places: store::Places,
     zip_places: Semaphore,
     secret: [u8; 32],
@@ -221,6 +242,16 @@ impl App {
     /// The viewer, where one is installed.
     pub(crate) fn viewer(&self) -> Option<&Viewer> {
         self.0.viewer.as_ref()
+    }
+
+    /// The links, where it is known who makes them.
+    pub(crate) fn links(&self) -> Option<&Arc<Links>> {
+        self.0.links.as_ref()
+    }
+
+    /// Whom the audit is told.
+    pub(crate) fn recorder(&self) -> &dyn Recorder {
+        self.0.recorder.as_ref()
     }
 
     /// `…/dicom-web`.

@@ -22,6 +22,7 @@ mod delete;
 mod docs;
 mod frames;
 mod health;
+mod links;
 mod metadata;
 mod openapi;
 mod outgoing;

@@ -3,6 +3,7 @@
 //! alone.
 
 mod document;
+mod links;
 mod operations;
 mod parameters;
 
@@ -44,6 +45,7 @@ pub(crate) enum Group {
     Store,
     Commitment,
     Delete,
+    Links,
     Uri,
     Service,
     Server,
@@ -97,12 +99,13 @@ pub(crate) struct Example {
 
 impl Group {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Group; 8] = [
+    pub(crate) const ALL: [Group; 9] = [
         Group::Search,
         Group::Retrieve,
         Group::Store,
         Group::Commitment,
         Group::Delete,
+        Group::Links,
         Group::Uri,
         Group::Service,
         Group::Server,
@@ -116,6 +119,7 @@ impl Group {
             Group::Store => "Store",
             Group::Commitment => "Storage commitment",
             Group::Delete => "Delete",
+            Group::Links => "Links",
             Group::Uri => "WADO-URI",
             Group::Service => "What there is",
             Group::Server => "The server itself",
@@ -132,6 +136,7 @@ impl Group {
             }
             Group::Commitment => "PS3.18 13: a yes is said only after the bytes were read again.",
             Group::Delete => "For administrators: out of every answer at once, for good.",
+            Group::Links => "To see studies, or to send images, without an account. An extension of our own.",
             Group::Uri => "WADO-URI (PS3.18 9): one instance by a query, for clients from before DICOMweb.",
             Group::Service => "Capabilities (PS3.18 8.9) and this description.",
             Group::Server => "For whoever runs it.",
@@ -146,6 +151,7 @@ impl Group {
             Group::Store => "store",
             Group::Commitment => "commitment",
             Group::Delete => "delete",
+            Group::Links => "links",
             Group::Uri => "wado-uri",
             Group::Service => "service",
             Group::Server => "server",

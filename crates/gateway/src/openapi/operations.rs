@@ -1,5 +1,6 @@
 //! The table. Whoever serves something new describes it here; a test fails until then.
 
+use super::links;
 use super::parameters as p;
 use super::{Access, Example, Group, Operation, Parameter, Status};
 
@@ -17,21 +18,21 @@ const OCTET_PARTS: &str = "multipart/related; type=\"application/octet-stream\""
 const IMAGE_PARTS: &str = "multipart/related; type=\"image/*\"";
 const VIDEO_PARTS: &str = "multipart/related; type=\"video/*\"";
 const WADL: &str = "application/vnd.sun.wadl+xml";
-const PLAIN_JSON: &str = "application/json";
+pub(super) const PLAIN_JSON: &str = "application/json";
 const ZIP: &str = "application/zip";
 
 const BAD: Status = Status(400, "A UID, parameter or header makes no sense; the answer says which.");
-const NOBODY: Status = Status(401, "No token, or one that is not known.");
-const DENIED: Status = Status(403, "The token's holder may not do this.");
-const NOT_FOUND: Status =
+pub(super) const NOBODY: Status = Status(401, "No token, or one that is not known.");
+pub(super) const DENIED: Status = Status(403, "The token's holder may not do this.");
+pub(super) const NOT_FOUND: Status =
     Status(404, "There is no such thing here, or none that the token's holder may see.");
 const GONE: Status = Status(410, "It was here, and was deleted or is hidden by a rejection note.");
 const NOT_ACCEPTABLE: Status =
     Status(406, "Nothing that Accept asks for can be given; the answer lists what can.");
-const TOO_LONG: Status = Status(414, "The request target has more than 16 KiB.");
+pub(super) const TOO_LONG: Status = Status(414, "The request target has more than 16 KiB.");
 const UNPROCESSABLE: Status =
     Status(422, "What is stored cannot be given: it has no such thing, or is broken.");
-const UNAVAILABLE: Status = Status(503, "Not now. Retry-After says when to come again.");
+pub(super) const UNAVAILABLE: Status = Status(503, "Not now. Retry-After says when to come again.");
 const UNCHANGED: Status = Status(304, "The client has it already, by If-None-Match.");
 
 const SEARCH: &[Status] = &[
@@ -601,6 +602,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             arguments: "-H 'Content-Type: application/zip' --data-binary @study.zip",
         },
     },
+    links::LIST,
+    links::MAKE,
+    links::WITHDRAW,
     Operation {
         id: "RequestCommitment",
         group: Group::Commitment,

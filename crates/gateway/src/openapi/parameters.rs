@@ -10,7 +10,8 @@ const fn path(name: &'static str, about: &'static str, kind: Kind, example: &'st
     Parameter { name, about, kind, required: true, example }
 }
 
-const PATH: [Parameter; 6] = [
+const PATH: [Parameter; 7] = [
+    path("link", "The number of a link.", Kind::Number(1, u32::MAX), "1"),
     path("study", "Study Instance UID (0020,000D).", Kind::Uid, "1.2.3"),
     path("series", "Series Instance UID (0020,000E).", Kind::Uid, "1.2.3.4"),
     path("transaction", "Transaction UID (0008,1195), made by who asks.", Kind::Uid, "1.2.3"),
