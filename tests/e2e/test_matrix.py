@@ -18,6 +18,7 @@ from support.server import Server, run
 
 CONFIG = "[http]\ntls = false\n\n[[dimse.peers]]\naet = \"LISTED\"\ncustodian = \"alpha\"\n"
 JSON = "application/dicom+json"
+LIST_LINKS, MAKE_LINK, WITHDRAW = "list links", "make a link", "withdraw"
 OPEN, SEARCH, READ, STORE, DELETE, ASK, RESULT, ADMINISTER = "open", "search", "read", "store", "delete", "ask", "result", "administer"
 
 # What is held: study number, by whom.
@@ -40,16 +41,20 @@ EXPECTED = {
     ("get", "/wado"): READ,
     **{("delete", f"{STUDIES}/{level}"): DELETE for level in LEVELS},
     ("post", STUDIES): STORE, ("post", f"{STUDIES}/{{study}}"): STORE, ("post", "/api/upload"): STORE,
+    ("get", "/api/links"): LIST_LINKS, ("post", "/api/links"): MAKE_LINK, ("delete", "/api/links/{link}"): WITHDRAW,
     ("post", "/dicom-web/commitment-requests/{transaction}"): ASK,
     ("get", "/dicom-web/commitment-requests/{transaction}"): RESULT,
 }
+LINKS = {LIST_LINKS, MAKE_LINK, WITHDRAW}
 # What a role may do, beside what is open.
 MAY = {
-    "administrator": {SEARCH, READ, STORE, DELETE, ASK, RESULT, ADMINISTER},
-    "coordinator": {SEARCH, READ, STORE, ASK, RESULT}, "centre": {SEARCH, READ, STORE, ASK, RESULT},
-    "portal": {SEARCH, READ, STORE, ASK, RESULT},
+    "administrator": {SEARCH, READ, STORE, DELETE, ASK, RESULT, ADMINISTER} | LINKS,
+    "coordinator": {SEARCH, READ, STORE, ASK, RESULT} | LINKS, "centre": {SEARCH, READ, STORE, ASK, RESULT} | LINKS,
+    "portal": {SEARCH, READ, STORE, ASK, RESULT} | LINKS,
     "reader": {SEARCH, READ, ASK, RESULT}, "physician": {SEARCH, READ, ASK, RESULT},
     "nobody": set(), "anonymous": set(),
+    # Who came by a link has a session, which counts for reading only.
+    "share": {SEARCH, READ, RESULT}, "upload link": {RESULT},
 }
 
 
@@ -61,10 +66,13 @@ def data(study: int, seed: int = 0):
 class World:
     server: Server
     tokens: dict = field(default_factory=dict)
+    cookies: dict = field(default_factory=dict)
     transactions: int = 0
     stored: int = 0
 
     def headers(self, role: str, **more) -> dict:
+        if role in self.cookies:
+            return {"Cookie": self.cookies[role]} | more
         token = self.tokens.get(role)
         return ({"Authorization": f"Bearer {token}"} if token else {}) | more
 
@@ -114,6 +122,12 @@ def world(tmp_path_factory):
             held = [(role, f"holding:alpha/{synth.uid(study)}") for study in (SAME, OTHER, MINE, GONE, DOOMED)]
             world.tokens[role] = token(server, role, "alpha", *held)
         world.tokens["nobody"] = token(server, "nobody", "alpha")
+        shown = [{"study": synth.uid(study), "custodian": "alpha"} for study in (SAME, OTHER, MINE, DOOMED)]
+        for role, wanted in (("share", {"kind": "share", "studies": shown}), ("upload link", {"kind": "upload"})):
+            made = world.ask("coordinator", "post", "/api/links", json.dumps(wanted | {"label": role, "code": False}).encode())
+            entered = server.request("POST", "/s", f"token={made.json()['url'].split('#')[1]}".encode(),
+                                     {"Content-Type": "application/x-www-form-urlencoded"})
+            world.cookies[role] = entered.headers["Set-Cookie"].split(";")[0]
         yield world
 
 
@@ -131,7 +145,7 @@ def test_every_route_has_an_expectation(world):
 def at(path: str, study: int, transaction: str = "") -> str:
     """The route for a study's first instance."""
     values = {"study": synth.uid(study), "series": synth.uid(study, 1), "instance": synth.uid(study, 1, 1), "frames": "1",
-              "attribute": "7FE00010", "transaction": transaction}
+              "attribute": "7FE00010", "transaction": transaction, "link": "99999"}
     path = path.format(**values)
     if path == "/wado":
         path += f"?requestType=WADO&studyUID={values['study']}&seriesUID={values['series']}&objectUID={values['instance']}"
@@ -164,6 +178,9 @@ def request(world: World, role: str, method: str, path: str, study: int):
     if kind == STORE:
         body = stow.body([synth.file(data(study))])
         return world.ask(role, method, at(path, study), body, Content_Type=stow.content_type(), Accept=JSON)
+    if kind == MAKE_LINK:
+        body = json.dumps({"kind": "share", "label": "x", "code": False, "studies": [{"study": synth.uid(study)}]}).encode()
+        return world.ask(role, method, path, body, Content_Type="application/json")
     if kind == ASK:
         item = {"00081150": {"vr": "UI", "Value": [synth.CT]}, "00081155": {"vr": "UI", "Value": [synth.uid(study, 1, 1)]}}
         body = json.dumps({"00081199": {"vr": "SQ", "Value": [item]}}).encode()
@@ -206,11 +223,23 @@ def test_the_matrix(world, role):
     assert rows >= 180, rows
 
 
+# What a cookie does not count for.
+UNSAFE = {STORE, DELETE, ASK, MAKE_LINK, WITHDRAW}
+
+
 def expected(role: str, kind: str, what: str) -> set[int]:
     if kind == OPEN:
         return {200, 204, 307, 308}
     if role == "anonymous":
         return {401}
+    if role in ("share", "upload link") and kind in UNSAFE:
+        return {401}
+    if kind == LIST_LINKS and kind in MAY[role]:
+        return {200}
+    if kind == WITHDRAW and kind in MAY[role]:
+        return {404}
+    if kind == MAKE_LINK and kind in MAY[role]:
+        return {201} if what == "own" else {404}
     # Metrics are of the whole server: who administers one custodian does not see them.
     if kind == ADMINISTER or kind not in MAY[role]:
         return {403}
@@ -224,6 +253,9 @@ def expected(role: str, kind: str, what: str) -> set[int]:
         return {200, 202}
     if what == "own":
         return {200}
+    # No link shows what was deleted before it was made.
+    if role == "share":
+        return {404}
     return {410} if what == "deleted" else {404}
 
 

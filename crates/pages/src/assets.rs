@@ -1,4 +1,4 @@
-//! The stylesheet, the mark and the one script, embedded. Their names carry a digest, so a browser may keep them for good.
+//! The stylesheet, the mark and three scripts, embedded. Their names carry a digest, so a browser may keep them for good.
 
 use std::sync::LazyLock;
 
@@ -24,6 +24,13 @@ static SET_UP: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("set-up", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/set-up.js"))
 });
 
+static LINK: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("link", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/link.js"))
+});
+static SEND: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("send", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/send.js"))
+});
+
 impl Asset {
     fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
         let digest = Sha256::digest(bytes);
@@ -47,9 +54,19 @@ pub fn set_up() -> String {
     format!("/assets/{}", SET_UP.name)
 }
 
+/// The address of the script that takes a link's secret out of the address.
+pub fn link_script() -> String {
+    format!("/assets/{}", LINK.name)
+}
+
+/// The address of the script that shows how far sending is.
+pub fn send_script() -> String {
+    format!("/assets/{}", SEND.name)
+}
+
 /// A file by its name.
 pub async fn serve(Path(file): Path<String>) -> Response {
-    let found = [&*STYLE, &*MARK, &*SET_UP].into_iter().find(|asset| asset.name == file);
+    let found = [&*STYLE, &*MARK, &*SET_UP, &*LINK, &*SEND].into_iter().find(|asset| asset.name == file);
     match found {
         None => StatusCode::NOT_FOUND.into_response(),
         Some(asset) => {

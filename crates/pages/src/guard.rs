@@ -9,15 +9,15 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
-/// Pages have no script; styles and images come from here; forms go nowhere else.
+/// Most pages have no script; styles and images come from here; forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-/// The one page whose address holds a secret in its fragment has a script of ours, too.
-const SCRIPTED: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; \
-                        base-uri 'none'; frame-ancestors 'none'";
+/// What a page with a script of ours may do besides: run it, and have it talk to us.
+const SCRIPTED: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+                        form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// An answer carries it when its page has a script of ours.
+/// An answer carries it when its page has a script.
 #[derive(Clone, Copy)]
 pub struct Scripted;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::Principal;
 use archive::Totals;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
 use maud::{Markup, html};
 
@@ -18,6 +18,9 @@ pub const TITLE: &str = "Server";
 
 /// The home page, or the way in.
 pub async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    if let Some(home) = site.guest_home(&headers) {
+        return Redirect::to(home).into_response();
+    }
     let Some(visitor) = site.visitor(&headers) else { return sign_in::page(&site, "", None) };
     match site.archive.totals().await {
         Ok(totals) => page(&site, &visitor, totals),

@@ -1,9 +1,10 @@
 //! What every page has: head, bar, main, foot.
 
-use access::Principal;
+use access::{Action, Door, Principal};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use identity::{LinkKind, Links};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::assets;
@@ -14,6 +15,7 @@ const SIGNS: &str = r#"<svg class="vh" aria-hidden="true" focusable="false">
 <symbol id="mark" viewBox="0 0 28 28"><circle cx="14" cy="17" r="8.5" fill="none" stroke="currentColor" stroke-width="3.2"/><path d="M6 4h16" stroke="currentColor" stroke-width="3.2" stroke-linecap="round"/></symbol>
 <symbol id="i-info" viewBox="0 0 24 24"><circle cx="12" cy="12" r="9"/><path d="M12 11v5M12 7.6v.2"/></symbol>
 <symbol id="i-warn" viewBox="0 0 24 24"><path d="M12 4 2.8 19.5h18.4zM12 10v4.5M12 17v.2"/></symbol>
+<symbol id="i-lock" viewBox="0 0 24 24"><rect x="5" y="11" width="14" height="9" rx="1.5"/><path d="M8 11V8a4 4 0 0 1 8 0v3"/></symbol>
 </svg>"#;
 
 /// How dense a page is set.
@@ -65,7 +67,11 @@ impl Page<'_> {
                     (bar(self.title, site, visitor))
                     main id="main" class=(main) { (self.main) }
                     footer class="foot" {
+                        @if visitor.is_some_and(|visitor| visitor.door() == Door::Link) {
+                            p { "Questions? Ask the centre that sent you the link. Not a certified medical device." }
+                        } @else {
                         p { "Questions? Whoever runs this server finds the answers in docs/operations.md. Not a certified medical device." }
+                        }
                     }
                 }
             }
@@ -77,12 +83,21 @@ fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
     let current = |name| (title == name).then_some("page");
     html! {
         header class="bar" {
-            a class="brand" href="/" { svg aria-hidden="true" { (PreEscaped(r##"<use href="#mark"/>"##)) } "Overread" }
-            @if let Some(visitor) = visitor {
+            a class="brand" href=(visitor.and_then(crate::links::home).unwrap_or("/")) { svg aria-hidden="true" { (PreEscaped(r##"<use href="#mark"/>"##)) } "Overread" }
+            @if let Some(visitor) = visitor.filter(|visitor| visitor.door() == Door::Link) {
+                div class="bar-end" {
+                    svg class="icon" aria-hidden="true" { use href="#i-lock" {} }
+                    span { @if visitor.scope_for(Action::Store).is_ok() { "Private link" } @else { "Opened with your link" } }
+                    form class="sign-out" method="post" action="/s/close" { button class="btn quiet" { "Close" } }
+                }
+            } @else if let Some(visitor) = visitor {
                 nav aria-label="Pages" {
                     ul {
                         li { a href="/" aria-current=[current(crate::home::TITLE)] { "Server" } }
                         li { a href="/studies" aria-current=[current(crate::studies::TITLE)] { "Studies" } }
+                        @if site.links.is_some() && [LinkKind::Share, LinkKind::Upload].iter().any(|kind| Links::may_make(visitor, *kind)) {
+                            li { a href="/links" aria-current=[current(crate::links::TITLE)] { "Links" } }
+                        }
                     }
                 }
                 div class="bar-end" {

@@ -1,7 +1,7 @@
 //! The pages for people: what this server is, and the studies that it holds.
 //!
-//! HTML is the application: every page works as a plain form, without script. The one script there is moves the secret
-//! of a set-up link from the address into a field. Nothing that a patient's name could be
+//! HTML is the application: every page works as a plain form. Three pages have a script of ours, which moves the secret of
+//! a link from the address into a field or shows how far sending is. Nothing that a patient's name could be
 //! read from is shown without a session, and names are masked until they are asked for. This crate must not know SQL,
 //! DIMSE, nor how tokens are kept: whoever builds a [`Site`] says what a session stands for.
 
@@ -15,8 +15,10 @@ mod form;
 mod guard;
 mod home;
 mod layout;
+mod links;
 mod mask;
 mod metadata;
+mod moment;
 mod providers;
 mod qr;
 mod sign_in;
@@ -31,6 +33,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
+pub use links::Limits as UploadLimits;
 pub use providers::{Asked, CameIn, NotIn, Providers};
 pub use site::{About, Ask, Entry, Listener, Site, Stands, Visitors};
 
@@ -60,7 +63,9 @@ pub fn router(site: Site) -> Router {
         .route("/studies/{study}/metadata", get(metadata::of_study))
         .route("/studies/{study}/series/{series}/metadata", get(metadata::of_series))
         .route("/assets/{file}", get(assets::serve))
+        .merge(links::router())
         .layer(DefaultBodyLimit::max(FORM))
+        .merge(links::sending())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), audited::tell))
         .layer(middleware::from_fn(guard::guard))
         .with_state(site)

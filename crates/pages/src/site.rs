@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use access::Principal;
+use access::{Door, Principal};
 use archive::Archive;
-use audit::{Recorder, Unrecorded};
+use audit::{Event, Recorder, Unrecorded};
 use http::HeaderMap;
-use identity::{Accounts, Sessions, Standing};
+use identity::{Accounts, Links, Sessions, Standing};
 
 use crate::cookie;
 use crate::desk::Desk;
+use crate::links::{self, Limits, Uploads};
 use crate::providers::{Logins, Providers};
 
 /// Who a session stands for now; asked at each request, so that a revocation acts at the next one.
@@ -25,6 +26,8 @@ pub struct Site {
     pub(crate) archive: Archive,
     pub(crate) about: About,
     pub(crate) entry: Entry,
+    pub(crate) links: Option<Arc<Links>>,
+    pub(crate) uploads: Uploads,
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) providers: Option<Arc<dyn Providers>>,
     pub(crate) logins: Logins,
@@ -107,10 +110,17 @@ impl Site {
             archive,
             about,
             entry,
+            links: None,
+            uploads: Uploads::new(Limits::default()),
             recorder: Arc::new(Unrecorded),
             providers: None,
             logins: Logins::default(),
         }
+    }
+
+    /// Lets links be made and opened. Without them every link looks like one that does not work.
+    pub fn with_links(self, links: Arc<Links>, limits: Limits) -> Self {
+        Self { links: Some(links), uploads: Uploads::new(limits), ..self }
     }
 
     /// Tells this recorder what is done. Without one nobody is told.
@@ -129,9 +139,31 @@ impl Site {
         Arc::new(move |headers| entry.visitor(headers))
     }
 
-    /// Who asks; none for somebody who has not signed in.
+    /// Who asks; none for somebody who has not signed in, nor for somebody who came by a link: those have pages of their
+    /// own.
     pub(crate) fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
-        self.entry.visitor(headers)
+        self.entry.visitor(headers).filter(|visitor| visitor.door() != Door::Link)
+    }
+
+    /// For whom the session among these headers stands.
+    pub(crate) fn standing(&self, headers: &HeaderMap) -> Option<Standing> {
+        match &self.entry {
+            Entry::Open(_) => None,
+            Entry::Ask(ask) => ask.sessions.find(ask.session(headers)?, Instant::now()),
+        }
+    }
+
+    /// Where somebody who came by a link belongs.
+    pub(crate) fn guest_home(&self, headers: &HeaderMap) -> Option<&'static str> {
+        self.entry.visitor(headers).as_ref().and_then(links::home)
+    }
+
+    /// Tells what was done, and waits until that is on the disk.
+    pub(crate) async fn record_all(&self, events: Vec<Event>) {
+        events.into_iter().for_each(|event| self.recorder.record(event));
+        if !self.recorder.flushed().await {
+            tracing::error!("the audit trail may not have on disk what was done to a link");
+        }
     }
 
     /// Whether a session can be ended.

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use identity::{LinkKind, Links};
 use maud::{Markup, html};
 use model::StudyUid;
 
@@ -88,6 +89,9 @@ fn page(
                 }
                 @let url = format!("{}/studies/{uid}", site.about.dicomweb);
                 pre class="paste" tabindex="0" role="region" aria-label="DICOMweb address of the study" { (url) }
+                @if site.links.is_some() && Links::may_make(visitor, LinkKind::Share) {
+                    p { a class="btn" href={ "/studies/" (uid) "/share" } { "Share this study" } }
+                }
                 p { a href={ "/studies/" (uid) "/metadata" } { "Metadata of all images (DICOM JSON)" } }
             }
         }

@@ -3,7 +3,8 @@
 use access::{CustodianId, Grant, Holding, On, Role};
 
 use crate::{
-    Certificate, FILE, Kind, Link, LinkKind, Maker, PasswordHash, Register, RegisterError, Subject, Tries, Try,
+    Certificate, FILE, Kind, Link, LinkKind, Maker, PasswordHash, Register, RegisterError, Subject, Tries,
+    Try,
 };
 
 fn grant(role: Role, on: &str) -> Grant {

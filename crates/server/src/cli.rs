@@ -9,6 +9,7 @@ use transfer::Destination;
 
 use crate::config::{Listen, Mode, Overrides};
 pub use crate::people::cli::{Account, Aet, Token};
+pub use crate::people::links::Link;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -60,6 +61,8 @@ pub enum Command {
     Token(Token),
     /// Manages AE titles and the certificates that they are bound to; works while the server is running.
     Aet(Aet),
+    /// Makes, lists and withdraws links that are given away; works while the server is running.
+    Link(Link),
     /// Decodes and encodes images for the server that starts it: jobs on standard input, answers on standard output.
     #[command(hide = true)]
     DecodeWorker,

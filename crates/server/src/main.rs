@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Command::Account(account) => on_runtime(people::account(account, json)),
         Command::Token(token) => on_runtime(people::token(token, json)),
         Command::Aet(aet) => on_runtime(people::aet(aet, json)),
+        Command::Link(link) => on_runtime(people::links::link(link, json)),
         Command::DecodeWorker => decoding::work(),
     };
     done.unwrap_or_else(|error| fail(&error, json)).into()

@@ -8,7 +8,7 @@ use anyhow::Context;
 use archive::Archive;
 use audit::{Recorder as _, What, Who};
 use gateway::{Gateway, RenderMetrics};
-use identity::{Accounts, Lasts, Recogniser, Sessions};
+use identity::{Accounts, Lasts, Links, Recogniser, Sessions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use pages::{About, Ask, Entry, Site};
 use scp::Scp;
@@ -243,9 +243,15 @@ impl Server {
                 let sign_in = SignIn::new(&config.oidc, &issuers, Arc::clone(people), root);
                 site = site.with_providers(Arc::new(sign_in));
             }
+            let links = people.as_ref().map(|people| links(config, people)).transpose()?;
+            let web_config = gateway_config(config, mode);
+            if let Some(links) = &links {
+                site = site.with_links(Arc::clone(links), upload_limits(&web_config.limits));
+            }
             let web = web.with_visitors(site.visitors());
-            let gateway = Gateway::new(archive.clone(), Arc::new(web), gateway_config(config, mode))
+            let gateway = Gateway::new(archive.clone(), Arc::new(web), web_config)
                 .context("the configuration")?
+                .with_links(links)
                 .with_pages(pages::router(site))
                 .with_metrics(Arc::clone(&render))
                 .with_recorder(Arc::new(trail.clone()));
@@ -307,6 +313,15 @@ impl Server {
             tracing::info!("the rest of the spool is placed at the next start");
         }
     }
+}
+
+fn links(config: &Config, people: &Arc<Recogniser>) -> anyhow::Result<Arc<Links>> {
+    Ok(Arc::new(Links::open(&config.data.folder.join(identity::FILE), Arc::clone(people))?))
+}
+
+/// What is sent by a link is limited as what is sent by STOW-RS.
+fn upload_limits(limits: &gateway::Limits) -> pages::UploadLimits {
+    pages::UploadLimits { bytes: limits.request_bytes, wait: limits.body_wait, rate: limits.body_bytes }
 }
 
 fn entry(config: &Config, web: &WebDoor) -> anyhow::Result<Entry> {

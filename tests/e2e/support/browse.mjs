@@ -136,6 +136,8 @@ const steps = {
   async run({ script }) { return page.evaluate(script); },
   async cookie({ name, value, url }) { await page.setCookie({ name, value, url, httpOnly: true, sameSite: 'Strict' }); },
   async shot({ name, whole = false }) { await page.screenshot({ path: `${plan.folder}/${name}.png`, fullPage: whole }); },
+  async theme({ name }) { await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: name }]); },
+  async upload({ selector, file }) { await (await page.waitForSelector(selector)).uploadFile(file); },
   async forget() { requests.length = 0; return Date.now(); },
   async now() { return Date.now(); },
 };

@@ -258,9 +258,10 @@ impl Links {
     }
 }
 
-/// Whether who stores within this reach may ask others for images: as far as it stores for its own custodian.
+/// Whether who stores within this reach may ask others for images: as far as it stores for its own custodian. Whoever came
+/// by a link makes none.
 fn asks_for(who: &Principal, reach: Option<&access::Reach>) -> bool {
-    reach.is_some_and(|reach| reach.covers_all_of(who.custodian()))
+    who.door() != Door::Link && reach.is_some_and(|reach| reach.covers_all_of(who.custodian()))
 }
 
 /// Who this is as the maker of links. Somebody of the register first, by its name: its grants bound what it makes.

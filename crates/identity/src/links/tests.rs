@@ -117,6 +117,16 @@ fn what_a_link_may_do() {
         assert_eq!(shown(&world, &made.token, NOW, action), expected, "{action:?}");
     }
     assert_eq!(world.enter(&made.token, "", NOW), "opened link:1 of coordinator");
+    for wanted in [share(&[("1.1", "a")]), upload()] {
+        let sender = world.links.make(&who, &upload(), NOW).unwrap();
+        for token in [&made.token, &sender.token] {
+            let (_, holder) = world.doors.link(&digest(token), NOW).unwrap().unwrap();
+            assert!(world.links.make(&holder, &wanted, NOW).is_err(), "a link makes no links");
+            assert!(
+                !Links::may_make(&holder, LinkKind::Upload) && !Links::may_make(&holder, LinkKind::Share)
+            );
+        }
+    }
     assert_eq!(shown(&world, &made.token, NOW + 7 * DAY + 1, Action::Retrieve), None, "expired");
 
     let sent = world.links.make(&who, &upload(), NOW).unwrap();

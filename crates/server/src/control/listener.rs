@@ -118,6 +118,7 @@ async fn session(
         Ok(Request::AccessChanged { detail }) => {
             return record(&mut write, &jobs, people::changed(detail)).await;
         }
+        Ok(Request::LinkChanged { event }) => return record(&mut write, &jobs, *event).await,
         Ok(Request::Verify) => Job::Verify,
         Ok(Request::Backup { to }) => Job::Backup { to },
         Ok(Request::Send(order)) => Job::Send(order),

@@ -44,6 +44,11 @@ pub enum Request {
         /// What, in words; no secret.
         detail: String,
     },
+    /// Record what a command did to a link.
+    LinkChanged {
+        /// What; no secret.
+        event: Box<audit::Event>,
+    },
     /// Record that a command reads the audit trail, after all that happened before.
     AuditUsed {
         /// What for.

@@ -1,6 +1,7 @@
-//! `overread account`, `token` and `aet`: who is known here, changed beside a running server.
+//! `overread account`, `token`, `aet` and `link`: who is known here, changed beside a running server.
 
 pub mod cli;
+pub mod links;
 
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,10 @@
+// Moves the secret of a link out of the address and into the form, so that it stays in no history and no window title.
+"use strict";
+const token = document.getElementById("token");
+const secret = location.hash.slice(1);
+if (token && secret) {
+  token.value = secret;
+  history.replaceState(null, "", location.pathname);
+  document.getElementById("token-field").hidden = true;
+  document.getElementById("code").focus();
+}
