@@ -298,7 +298,7 @@ fn refused(name: String, error: SourceError, expected: bool) -> Open<'static> {
 
 /// An entry of a ZIP.
 enum Entry {
-    Stored(String, Result<Stored, SourceError>, bool),
+    Stored(String, Box<Result<Stored, SourceError>>, bool),
     Said(String, Verdict),
 }
 
@@ -308,7 +308,7 @@ async fn one(archive: &archive::Archive, who: &Principal, source: &str, offer: O
         Offer::Unreadable { what, why } => Entry::Said(what, Verdict::Refused { why }),
         Offer::File(mut file) => {
             let stored = file.store(archive, who, source).await;
-            Entry::Stored(file.what, stored, file.expected)
+            Entry::Stored(file.what, Box::new(stored), file.expected)
         }
     }
 }
