@@ -9,6 +9,7 @@
 mod accounts;
 mod error;
 mod guess;
+mod holds;
 mod links;
 mod password;
 mod people;
@@ -24,6 +25,7 @@ mod way;
 pub use accounts::{Accounts, Admitted, Next, Proof, Refused};
 pub use error::IdentityError;
 pub use guess::Guesses;
+pub use holds::Holds;
 pub use links::{
     Code, Done as LinkDone, Fresh as FreshLink, LinkError, Links, Opened, Purpose, Shut, Wanted,
     told as link_told,
@@ -31,7 +33,9 @@ pub use links::{
 pub use password::PolicyError;
 pub use people::{Fresh, People};
 pub use recognise::{Caller, Recogniser};
-pub use register::{Certificate, FILE, Kind, Known, Link, LinkKind, Opening, RegisterError, Subject};
+pub use register::{
+    Certificate, FILE, Held, Hold, Kind, Known, Link, LinkKind, Opening, RegisterError, Subject,
+};
 pub use secret::{Digest, digest, random};
 pub use session::{Lasts, Sessions, Standing};
 pub use totp::Secret;

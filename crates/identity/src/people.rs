@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use access::{CustodianId, Grant, On, Role};
-use register::{Certificate, Kind, Known, Register, RegisterError, Subject};
+use access::{CustodianId, Grant, Holding, On, Role};
+use register::{Certificate, Held, Hold, Kind, Known, Register, RegisterError, Subject};
 
 use crate::{IdentityError, digest, password, random};
 
 /// Longest life of a token, in days; forgotten tokens end.
 const LIFE_DAYS: u32 = 366;
 const DAY: i64 = 86_400;
+/// Bytes kept of why there is a hold.
+const REASON: usize = 512;
 
 /// The register, open for changes. Not for several threads at once.
 #[derive(Debug)]
@@ -173,6 +175,52 @@ impl People {
     /// [`RegisterError::Unknown`].
     pub fn end_sessions(&mut self, name: &str) -> Result<i64, IdentityError> {
         Ok(self.register.end_sessions(name)?)
+    }
+
+    /// Makes a legal hold; its number. At most 512 bytes are kept of the reason.
+    ///
+    /// # Errors
+    /// [`RegisterError::TooManyHolds`].
+    pub fn hold(&mut self, on: &Held, reason: &str, by: &str, now: i64) -> Result<i64, IdentityError> {
+        let end = reason.floor_char_boundary(REASON);
+        Ok(self.register.add_hold(on, &reason[..end], by, now)?)
+    }
+
+    /// Releases a hold, which it returns as it stood; `None` when it was released before.
+    ///
+    /// # Errors
+    /// [`RegisterError::NoHold`].
+    pub fn release(&mut self, hold: i64, by: &str, now: i64) -> Result<Option<Hold>, IdentityError> {
+        Ok(self.register.release_hold(hold, by, now)?)
+    }
+
+    /// Every hold, released ones too, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn holds(&self) -> Result<Vec<Hold>, IdentityError> {
+        Ok(self.register.holds()?)
+    }
+
+    /// What a case holds.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn case(&mut self, case: &str) -> Result<Vec<Holding>, IdentityError> {
+        Ok(self.register.everybody()?.cases.remove(case).unwrap_or_default())
+    }
+
+    /// Forgets whatever names these holdings, and released holds on this patient of a custodian, so that no byte of the
+    /// file names them any more.
+    ///
+    /// # Errors
+    /// When it cannot be written, or somebody reads it for seconds.
+    pub fn forget(
+        &mut self,
+        holdings: &[Holding],
+        patient: Option<(CustodianId, &str)>,
+    ) -> Result<(), IdentityError> {
+        Ok(self.register.forget(holdings, patient.as_ref().map(|(custodian, id)| (custodian, *id)))?)
     }
 
     /// Copies the register as it is into a new file.

@@ -21,6 +21,15 @@ pub enum RegisterError {
     /// No link has this number.
     #[error("there is no link {0}")]
     UnknownLink(i64),
+    /// There is no such legal hold.
+    #[error("there is no hold {0}")]
+    NoHold(i64),
+    /// As many holds stand as may.
+    #[error("at most {0} holds stand at a time")]
+    TooManyHolds(i64),
+    /// Somebody reads an old state of it.
+    #[error("the access register is being read")]
+    Busy,
     /// Written by a newer program.
     #[error("the access register has schema {found}, this program knows {known}")]
     Newer {

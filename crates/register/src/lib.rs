@@ -7,6 +7,8 @@
 
 mod credentials;
 mod error;
+mod forget;
+mod hold;
 mod links;
 mod rows;
 mod schema;
@@ -14,6 +16,7 @@ mod write;
 
 pub use credentials::{Credentials, NewFactor, SetUp, Totp};
 pub use error::RegisterError;
+pub use hold::{Held, Hold};
 pub use links::{Link, LinkKind, Maker, Opening, Tries, Try};
 pub use rows::{Certificate, Everybody, Kind, Known, PasswordHash, Subject, TokenRow};
 pub use schema::FILE;

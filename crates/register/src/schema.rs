@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_credential_version.sql"),
     include_str!("../migrations/0004_factors.sql"),
     include_str!("../migrations/0005_subjects.sql"),
+    include_str!("../migrations/0006_holds.sql"),
 ];
 
 /// "OVRA": tells it from other SQLite databases (`PRAGMA application_id`).

@@ -3,8 +3,8 @@
 use access::{CustodianId, Grant, Holding, On, Role};
 
 use crate::{
-    Certificate, FILE, Kind, Link, LinkKind, Maker, PasswordHash, Register, RegisterError, Subject, Tries,
-    Try,
+    Certificate, FILE, Held, Kind, Link, LinkKind, Maker, PasswordHash, Register, RegisterError, Subject,
+    Tries, Try,
 };
 
 fn grant(role: Role, on: &str) -> Grant {
@@ -190,4 +190,74 @@ fn tries_of_a_code() {
     assert_eq!(register.take_try(id, tries, 1_835).unwrap(), taken(0));
     register.give_try_back(id).unwrap();
     assert_eq!(register.take_try(id, tries, 1_836).unwrap(), taken(0), "the last try was right: not locked");
+}
+
+#[test]
+fn holds_stand_until_they_are_released_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let (server, mut command) = (Register::open(&file).unwrap(), Register::open(&file).unwrap());
+    let custodian = CustodianId::local();
+    let all = [
+        Held::Study(Holding { study: "1.7".parse().unwrap(), custodian: custodian.clone() }),
+        Held::Patient { custodian: custodian.clone(), id: "P1".into(), issuer: None },
+        Held::Patient { custodian, id: "P1".into(), issuer: Some("CLINIC".into()) },
+        Held::Case("C7".into()),
+    ];
+    for (number, on) in (1..).zip(&all) {
+        assert_eq!(command.add_hold(on, "a lawsuit", "console:console", 10).unwrap(), number);
+        assert!(!on.to_string().contains("P1"), "no patient data where holds are named");
+    }
+    let standing = server.standing_holds().unwrap();
+    assert_eq!(standing.iter().map(|hold| hold.on.clone()).collect::<Vec<_>>(), all);
+    let second = command.release_hold(2, "token:administrator", 20).unwrap().unwrap();
+    assert_eq!((second.on, second.reason.as_str()), (all[1].clone(), "a lawsuit"));
+    assert!(command.release_hold(2, "token:administrator", 30).unwrap().is_none());
+    assert!(matches!(command.release_hold(9, "token:administrator", 30), Err(RegisterError::NoHold(9))));
+    assert_eq!(server.standing_holds().unwrap().len(), 3);
+    let kept = server.holds().unwrap();
+    assert_eq!(kept.len(), 4, "what was released is still told");
+    assert_eq!(kept[1].released, Some(("token:administrator".into(), 20)));
+}
+
+#[test]
+fn what_is_forgotten_is_in_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE);
+    let mut register = Register::open(&file).unwrap();
+    let custodian = CustodianId::local();
+    let holding = |study: &str| Holding { study: study.parse().unwrap(), custodian: custodian.clone() };
+    let (gone, kept) = (holding("1.2.777777"), holding("1.2.888888"));
+    let patient = |id: &str| Held::Patient { custodian: custodian.clone(), id: id.into(), issuer: None };
+    register.add(Kind::Token, "viewer", &custodian, 1).unwrap();
+    for one in [&gone, &kept] {
+        register.add_to_case("C7", one).unwrap();
+        register
+            .grant(
+                Kind::Token,
+                "viewer",
+                &Grant { role: Role::Reader, on: On::Holding(one.clone()), until: None },
+                1,
+            )
+            .unwrap();
+    }
+    for on in [Held::Study(gone.clone()), Held::Study(kept.clone()), patient("CANARY-ID"), patient("KEPT-ID")]
+    {
+        let number = register.add_hold(&on, "", "console:console", 1).unwrap();
+        register.release_hold(number, "console:console", 2).unwrap();
+    }
+    register.forget(&[gone], Some((&custodian, "CANARY-ID"))).unwrap();
+    let all = register.everybody().unwrap();
+    assert_eq!(all.cases["C7"], std::slice::from_ref(&kept));
+    assert_eq!(all.known[0].grants.len(), 1);
+    let holds: Vec<_> = register.holds().unwrap().into_iter().map(|hold| hold.on).collect();
+    assert_eq!(holds, [Held::Study(kept), patient("KEPT-ID")]);
+    for entry in std::fs::read_dir(folder.path()).unwrap().flatten() {
+        let bytes = std::fs::read(entry.path()).unwrap();
+        for word in ["1.2.777777", "CANARY"] {
+            assert!(!bytes.windows(word.len()).any(|w| w == word.as_bytes()), "{word} in {:?}", entry.path());
+        }
+    }
+    // A number is not given again, although the last ones are gone.
+    assert_eq!(register.add_hold(&patient("P9"), "", "console:console", 3).unwrap(), 5);
 }
