@@ -192,11 +192,46 @@ impl Blobs {
         Ok(to)
     }
 
+    /// What lies in the quarantine, each by a name.
+    pub fn quarantined(&self) -> Result<Vec<String>, BlobError> {
+        Ok(Quarantine::below(self.root()).names()?.into_iter().collect())
+    }
+
+    /// A file of the quarantine and its note, as far as they are there.
+    pub fn open_quarantined(&self, name: &str) -> Result<(Option<fs::File>, Option<fs::File>), BlobError> {
+        let [file, note] = Quarantine::below(self.root()).files(name)?;
+        let open = |path: &Path| match disk::open_file(path) {
+            Err(BlobError::NotFound { .. }) => Ok(None),
+            opened => opened.map(Some),
+        };
+        Ok((open(&file)?, open(&note)?))
+    }
+
+    /// Removes a file of the quarantine with its note, durably.
+    pub fn remove_quarantined(&self, name: &str) -> Result<(), BlobError> {
+        let quarantine = Quarantine::below(self.root());
+        for path in quarantine.files(name)? {
+            self.changed(disk::remove_file(&path))?;
+        }
+        self.changed(quarantine.flush())
+    }
+
     /// Writes a small file that must not be lost (`removed/<name>`) and is not there yet; durable when it answers. A name
     /// has 1 to 100 characters of `[a-z0-9.-]`.
     pub fn write_record(&self, name: &str, bytes: &[u8]) -> Result<(), BlobError> {
         self.owner.spool.trusted()?;
         self.changed(Records::below(self.root()).write(name, bytes))
+    }
+
+    /// Writes a record in place of the one of that name, durably.
+    pub fn replace_record(&self, name: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        self.owner.spool.trusted()?;
+        self.changed(Records::below(self.root()).replace(name, bytes))
+    }
+
+    /// Removes a record, durably; that there is none is fine.
+    pub fn remove_record(&self, name: &str) -> Result<(), BlobError> {
+        self.changed(Records::below(self.root()).remove(name))
     }
 
     /// Reads a record whole.

@@ -1,5 +1,7 @@
 //! Where bytes go that failed a check: out of the way, with a note of why, for a person to look at.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,6 +26,24 @@ impl Quarantine {
         let name = SpoolName::random(0).map_err(failed)?;
         write_note(&self.folder.join(format!("{name}.txt")), was, why).map_err(failed)?;
         Ok(self.folder.join(name.file()))
+    }
+
+    /// What lies here, by its name without an ending, in no order.
+    pub(crate) fn names(&self) -> Result<BTreeSet<String>, BlobError> {
+        let list = |error| BlobError::from_os("list", &self.folder, error);
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(&self.folder).map_err(list)? {
+            let file = entry.map_err(list)?.file_name();
+            let stem = file.to_str().and_then(|file| file.rsplit_once('.')).map(|(stem, _)| stem);
+            names.extend(stem.filter(|stem| SpoolName::parse(stem).is_ok()).map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// The file and the note of a name; one of them may be missing.
+    pub(crate) fn files(&self, name: &str) -> Result<[PathBuf; 2], BlobError> {
+        let name = SpoolName::parse(name)?;
+        Ok([self.folder.join(name.file()), self.folder.join(format!("{name}.txt"))])
     }
 
     /// Makes what was moved here durable.

@@ -57,6 +57,26 @@ impl Records {
             .map_err(|error| BlobError::from_os("flush", &self.folder, error))
     }
 
+    /// Writes a record in place of the one of that name: durable, one or the other.
+    pub(crate) fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), BlobError> {
+        let path = self.path(name)?;
+        let part = self.folder.join(format!("{name}{PART}"));
+        disk::remove_file(&part)?;
+        let written = disk::make_file(&part).and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&part, &path)?;
+            disk::flush_folder(&self.folder)
+        });
+        written.map_err(|error| BlobError::from_os("write", &part, error))
+    }
+
+    /// Removes a record, durably; that there is none is fine. Only what names somebody who is to be forgotten goes.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), BlobError> {
+        disk::remove_file(&self.path(name)?)?;
+        disk::flush_folder(&self.folder).map_err(|error| BlobError::from_os("flush", &self.folder, error))
+    }
+
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, BlobError> {
         let path = self.path(name)?;
         fs::read(&path).map_err(|error| BlobError::from_os("read", &path, error))

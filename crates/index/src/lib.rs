@@ -4,19 +4,23 @@
 //! (`tests/contract`). This crate must not know blobs (their names are text to it) nor any protocol.
 
 mod commitment;
+mod erasure;
 mod fresh;
+mod holding;
 mod removal;
 mod sqlite;
 mod types;
 
 pub use commitment::*;
+pub use erasure::*;
 pub use fresh::*;
+pub use holding::*;
 pub use removal::*;
 pub use sqlite::{Config, SqliteIndex};
 pub use types::*;
 
-use access::Scope;
-use model::SopInstanceUid;
+use access::{CustodianId, Scope};
+use model::{SopInstanceUid, StudyUid};
 
 /// The port that the archive uses. All writes go through one writer that commits in groups.
 #[async_trait::async_trait]
@@ -52,11 +56,47 @@ pub trait Index: Send + Sync {
         limit: u32,
     ) -> Result<Option<Removable>, IndexError>;
 
+    /// Studies as their custodians hold them, by the index's number, after this one. Without a scope: for what the archive
+    /// decides by itself.
+    async fn holdings(
+        &self,
+        which: &WhichHoldings,
+        after: Option<StaleId>,
+        limit: u32,
+    ) -> Result<Vec<HoldingRow>, IndexError>;
+
     /// Takes the rows of these sequences out of everything that is searched and read, and keeps the record, in one durable
     /// transaction. Rows that are not there are only recorded; the same removal again changes nothing. How many went.
     async fn remove(&self, removal: Removal) -> Result<u64, IndexError>;
 
-    /// Whether the instance of this sequence was deleted.
+    /// Every version of everything in a study, hidden ones too, by row, after this one.
+    async fn versions(
+        &self,
+        study: StaleId,
+        after: Option<RowId>,
+        limit: u32,
+    ) -> Result<Vec<Version>, IndexError>;
+
+    /// What was deleted of a study before, of this custodian or of all, each version with the sequence of the deletion that
+    /// took it.
+    async fn deleted_before(
+        &self,
+        custodian: Option<&CustodianId>,
+        study: &StudyUid,
+    ) -> Result<Vec<(u64, Unpurged)>, IndexError>;
+
+    /// Takes everything out that names these versions, in one durable transaction, and keeps their sequences. Doing it
+    /// again changes nothing.
+    async fn erase(&self, erasure: Erasure) -> Result<(), IndexError>;
+
+    /// Every erasure that is known, by its sequence.
+    async fn erasures(&self) -> Result<Vec<u64>, IndexError>;
+
+    /// Writes the whole index anew, so that nothing is left on disk of rows that are gone: not in free pages, nor in
+    /// the log. Nothing else is written meanwhile, and the disk needs room for two copies.
+    async fn scrub(&self) -> Result<(), IndexError>;
+
+    /// Whether the instance of this sequence was deleted or erased.
     async fn is_removed(&self, sequence: u64) -> Result<bool, IndexError>;
 
     /// Whether there was something of this name within the scope that was deleted, or that a rejection note hides.
@@ -83,7 +123,7 @@ pub trait Index: Send + Sync {
     /// Studies and series whose first instance changed since their attributes were taken from it.
     async fn stale(&self, limit: u32) -> Result<Vec<Stale>, IndexError>;
 
-    /// The metadata of every version of everything in a stale study, by row, after this one.
+    /// The metadata of every version of everything in a study, by row, after this one.
     async fn stale_metadata(
         &self,
         study: StaleId,

@@ -142,6 +142,21 @@ impl Log {
         }
     }
 
+    /// Moves the whole log and cuts its file to nothing, once no reader needs any of it.
+    pub(super) fn truncate(&self, conn: &Connection) -> Result<(), IndexError> {
+        let shared = &self.shared;
+        let _turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if busy {
+            return Err(IndexError::Engine("a reader keeps the index's log".into()));
+        }
+        shared.file.sync_all().map_err(|error| IndexError::Flush(error.to_string()))?;
+        shared.pages.store(0, Ordering::Relaxed);
+        shared.moved.store(0, Ordering::Relaxed);
+        shared.behind.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// A flush that failed, then or ever since the start.
     pub(super) fn failure(&self) -> Option<IndexError> {
         self.shared.failure.get().cloned()

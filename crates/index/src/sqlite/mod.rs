@@ -11,6 +11,8 @@
 //! | [`moment`], [`key`], [`word`] | dates as numbers, looked-up values, the words of names |
 //! | [`insert`], [`place`], [`search`], [`retrieve`], [`upkeep`] | the calls of the port |
 //! | [`remove`], [`reject`], [`damage`] | what is taken out of sight |
+//! | [`erase`] | what goes without leaving a name |
+//! | [`holding`] | studies as their custodians hold them |
 //! | [`fresh`] | attributes of studies and series whose first instance is gone |
 //! | [`commitment`] | storage commitment requests |
 //! | [`schema`], [`upgrade`] | migrations and pragmas |
@@ -19,11 +21,13 @@ mod commitment;
 mod common;
 mod config;
 mod damage;
+mod erase;
 mod error;
 mod filter;
 mod fresh;
 mod function;
 mod gather;
+mod holding;
 mod insert;
 mod key;
 mod log;
@@ -51,17 +55,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use access::Scope;
-use model::SopInstanceUid;
+use access::{CustodianId, Scope};
+use model::{SopInstanceUid, StudyUid};
 use tokio::sync::{mpsc, oneshot};
 
 use self::insert::Known;
 use self::readers::{Purpose, Readers};
 use self::writer::{Changing, Job, Writer};
 use crate::{
-    Commitment, Cursor, Fresh, Hidden, Hits, ImageRow, Index, IndexError, Inserted, InstanceDetail,
-    InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment, PendingCommitment, Removable,
-    Removal, RemovalHead, RowId, Search, Stale, StaleId, Target, Totals, Unpurged,
+    Commitment, Cursor, Erasure, Fresh, Hidden, Hits, HoldingRow, ImageRow, Index, IndexError, Inserted,
+    InstanceDetail, InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment,
+    PendingCommitment, Removable, Removal, RemovalHead, RowId, Search, Stale, StaleId, Target, Totals,
+    Unpurged, Version, WhichHoldings,
 };
 
 pub use config::Config;
@@ -104,7 +109,7 @@ impl SqliteIndex {
             jobs.downgrade(),
             Arc::clone(&failure),
         )?;
-        let writer = Writer::new(conn, log)?;
+        let writer = Writer::new(path, conn, log)?;
         let group = config.group.max(1);
         let writer_thread = thread::Builder::new()
             .name("index-writer".into())
@@ -195,12 +200,55 @@ impl Index for SqliteIndex {
         self.inner.readers.read(Purpose::Lookup, work).await
     }
 
+    async fn holdings(
+        &self,
+        which: &WhichHoldings,
+        after: Option<StaleId>,
+        limit: u32,
+    ) -> Result<Vec<HoldingRow>, IndexError> {
+        let which = which.clone();
+        self.apart(move |conn| holding::holdings(conn, &which, after, limit)).await
+    }
+
     async fn remove(&self, removal: Removal) -> Result<u64, IndexError> {
         self.change(move |conn, known| remove::remove(conn, known, &removal)).await
     }
 
+    async fn versions(
+        &self,
+        study: StaleId,
+        after: Option<RowId>,
+        limit: u32,
+    ) -> Result<Vec<Version>, IndexError> {
+        let work = move |conn: &_| erase::versions(conn, study, after, limit);
+        self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn deleted_before(
+        &self,
+        custodian: Option<&CustodianId>,
+        study: &StudyUid,
+    ) -> Result<Vec<(u64, Unpurged)>, IndexError> {
+        let (custodian, study) = (custodian.cloned(), *study);
+        self.apart(move |conn| erase::deleted_before(conn, custodian.as_ref(), &study)).await
+    }
+
+    async fn erase(&self, erasure: Erasure) -> Result<(), IndexError> {
+        self.change(move |conn, _| erase::erase(conn, &erasure)).await
+    }
+
+    async fn erasures(&self) -> Result<Vec<u64>, IndexError> {
+        self.inner.readers.read(Purpose::Lookup, erase::erasures).await
+    }
+
+    async fn scrub(&self) -> Result<(), IndexError> {
+        self.write(Job::Scrub).await
+    }
+
     async fn is_removed(&self, sequence: u64) -> Result<bool, IndexError> {
-        self.inner.readers.read(Purpose::Lookup, move |conn| remove::is_removed(conn, sequence)).await
+        let work =
+            move |conn: &_| Ok(remove::is_removed(conn, sequence)? || erase::is_erased(conn, sequence)?);
+        self.inner.readers.read(Purpose::Lookup, work).await
     }
 
     async fn was_here(&self, scope: &Scope, target: &Target) -> Result<bool, IndexError> {

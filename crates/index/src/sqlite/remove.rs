@@ -76,7 +76,7 @@ const INSTANCES: &str = "SELECT i.sequence, s.uid, e.uid, i.uid, i.version, d.di
 const INSTANCES_FROM: &str = " CROSS JOIN study s ON s.id = i.study CROSS JOIN series e ON e.id = i.series
     CROSS JOIN detail d ON d.instance = i.id LEFT JOIN spooled sp ON sp.instance = i.id ";
 
-fn instance(row: &Row<'_>) -> rusqlite::Result<RemovedInstance> {
+pub(super) fn instance(row: &Row<'_>) -> rusqlite::Result<RemovedInstance> {
     Ok(RemovedInstance {
         sequence: row.get::<_, i64>(0)?.unsigned_abs(),
         study: parsed(row, 1)?,
@@ -231,7 +231,7 @@ pub(super) fn removals(
 const REMOVED: &str = "SELECT r.sequence, r.study, r.series, r.uid, r.version, r.digest, 0, r.spool, c.name, d.at
     FROM removed r CROSS JOIN removal d ON d.sequence = r.removal CROSS JOIN custodian c ON c.id = r.custodian";
 
-fn unpurged_row(row: &Row<'_>) -> Result<Unpurged, IndexError> {
+pub(super) fn unpurged_row(row: &Row<'_>) -> Result<Unpurged, IndexError> {
     Ok(Unpurged { instance: instance(row)?, custodian: parsed(row, 8)?, removed_at: row.get(9)? })
 }
 

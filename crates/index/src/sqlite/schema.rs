@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, Fill)] = &[
     (include_str!("../../migrations/0001_first.sql"), |_| Ok(())),
     (include_str!("../../migrations/0002_removals.sql"), |_| Ok(())),
     (include_str!("../../migrations/0003_search.sql"), upgrade::to_schema_3),
+    (include_str!("../../migrations/0004_erased.sql"), |_| Ok(())),
 ];
 
 /// Fills new columns and tables from the rows that are there.

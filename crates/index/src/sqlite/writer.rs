@@ -1,9 +1,13 @@
 //! The one writer: a thread that owns the write connection and commits all that waits in one transaction.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
 use super::insert::{self, Known};
@@ -20,6 +24,8 @@ pub(super) enum Job {
     RemoveUnplaced(RowId, Answer<()>),
     /// Any other change; its commit is flushed.
     Change(Box<dyn Change>),
+    /// Everything is written anew, so that nothing is left of what is gone.
+    Scrub(Answer<()>),
     /// Nothing happened for a while: memory is given back.
     Rest,
 }
@@ -28,8 +34,17 @@ impl Job {
     /// Whether its commit must be flushed. What recovery makes again from the spool need not be.
     fn durable(&self) -> bool {
         match self {
-            Job::Insert(..) | Job::Rest => false,
+            Job::Insert(..) | Job::Rest | Job::Scrub(_) => false,
             Job::SetPlaced(..) | Job::RemoveUnplaced(..) | Job::Change(_) => true,
+        }
+    }
+}
+
+impl Job {
+    fn scrub(self) -> Option<Answer<()>> {
+        match self {
+            Job::Scrub(to) => Some(to),
+            _ => None,
         }
     }
 }
@@ -70,6 +85,7 @@ pub(super) type Finish = Box<dyn FnOnce(Result<(), IndexError>)>;
 
 /// The writer's state, moved into its thread.
 pub(super) struct Writer {
+    path: PathBuf,
     conn: Connection,
     known: Known,
     flush: Flush,
@@ -78,14 +94,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(mut conn: Connection, log: Log) -> Result<Self, IndexError> {
+    pub(super) fn new(path: &Path, mut conn: Connection, log: Log) -> Result<Self, IndexError> {
         let log_pages = Arc::new(AtomicU32::new(0));
         let pages = Arc::clone(&log_pages);
         conn.wal_hook(Some(move |_: &mut _, length: i32| {
             pages.store(length.unsigned_abs(), Ordering::Relaxed);
             Ok(())
         }))?;
-        Ok(Self { conn, known: Known::default(), flush: Flush::Later, log, log_pages })
+        let (path, known) = (path.to_owned(), Known::default());
+        Ok(Self { path, conn, known, flush: Flush::Later, log, log_pages })
     }
 
     /// Works until every sender is gone and the queue is empty.
@@ -97,7 +114,16 @@ impl Writer {
                 batch.clear();
                 continue;
             }
-            self.commit(&mut batch);
+            let scrubs: Vec<_> = batch.extract_if(.., |job| matches!(job, Job::Scrub(_))).collect();
+            if !batch.is_empty() {
+                self.commit(&mut batch);
+            }
+            if !scrubs.is_empty() {
+                let scrubbed = self.scrub();
+                for to in scrubs.into_iter().filter_map(Job::scrub) {
+                    drop(to.send(scrubbed.clone()));
+                }
+            }
             self.log.committed(&self.conn, self.log_pages.load(Ordering::Relaxed));
         }
     }
@@ -119,14 +145,47 @@ impl Writer {
                     answer(to, self.attempt(&mut lost, |conn, _| place::remove_unplaced(conn, row)))
                 }
                 Job::Change(change) => change.run(self, &mut lost),
-                // There is work after all.
-                Job::Rest => Box::new(|_| ()),
+                // There is work after all; and that of the others is done apart.
+                Job::Rest | Job::Scrub(_) => Box::new(|_| ()),
             })
             .collect();
         let committed = self.end(lost);
         for finish in finishes {
             finish(committed.clone());
         }
+    }
+
+    /// Writes every page anew, durably, and empties the log: into a file beside the database, which has no page more
+    /// than its rows need, and from there over what there was.
+    fn scrub(&mut self) -> Result<(), IndexError> {
+        if let Some(failure) = self.log.failure() {
+            return Err(failure);
+        }
+        let copy = self.path.with_added_extension("scrub");
+        let written = self.write_anew(&copy);
+        let removed = remove(&copy);
+        if let Err(error @ IndexError::Flush(_)) = &written {
+            self.log.fail(error.clone());
+        }
+        written.and(removed)
+    }
+
+    fn write_anew(&mut self, copy: &Path) -> Result<(), IndexError> {
+        // What a crash left of an earlier one.
+        remove(copy)?;
+        let name = copy.to_str().ok_or_else(|| IndexError::Engine("the index's path is no text".into()))?;
+        self.conn.execute("VACUUM INTO ?1", [name])?;
+        fail::fail_point!("index::scrub-copied");
+        self.conn.pragma_update(None, "synchronous", "FULL")?;
+        self.flush = Flush::Now;
+        self.known.forget();
+        let from = Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        match Backup::new(&from, &mut self.conn)?.step(-1)? {
+            StepResult::Done => {}
+            _ => return Err(IndexError::Engine("the index is in use".into())),
+        }
+        fail::fail_point!("index::scrubbed");
+        self.log.truncate(&self.conn)
     }
 
     fn begin(&mut self, flush: Flush) -> Result<(), IndexError> {
@@ -199,6 +258,16 @@ impl Writer {
 fn answer<T: Send + 'static>(to: Answer<T>, outcome: Result<T, IndexError>) -> Finish {
     // A caller that is gone needs no answer; its rows stay.
     Box::new(move |committed| drop(to.send(committed.and(outcome))))
+}
+
+/// Removes a file; that there is none is fine.
+fn remove(file: &Path) -> Result<(), IndexError> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(IndexError::Engine(format!("cannot remove {}: {error}", file.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn commit(conn: &Connection) -> Result<(), IndexError> {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod erasures;
 mod held;
 mod kinds;
 mod lifecycle;
@@ -97,6 +98,8 @@ macro_rules! all_cases {
             removals::attributes_follow_the_first_instance,
             removals::damaged_rows_heal,
             removals::commitments_are_kept_and_end,
+            erasures::holdings_are_told_with_all_their_versions,
+            erasures::an_erasure_leaves_numbers_alone,
         }
     };
 }

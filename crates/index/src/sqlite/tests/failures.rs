@@ -25,7 +25,7 @@ fn files_that_are_not_ours_stay_as_they_are() {
     conn.pragma_update(None, "user_version", 7).unwrap();
     drop(conn);
     let newer = std::fs::read(&file).unwrap();
-    assert_eq!(open(), Err(IndexError::Newer { found: 7, known: 3 }));
+    assert_eq!(open(), Err(IndexError::Newer { found: 7, known: 4 }));
     assert_eq!(std::fs::read(&file).unwrap(), newer);
 
     std::fs::remove_file(&file).unwrap();
@@ -57,7 +57,7 @@ fn write(
     let (log, thread) =
         log::start(&file, opened, &config, readers, send.downgrade(), Arc::default()).unwrap();
     prepare(&conn, &log);
-    let writer = Writer::new(conn, log).unwrap();
+    let writer = Writer::new(&file, conn, log).unwrap();
     let answers: Vec<_> = jobs
         .into_iter()
         .map(|rows| {

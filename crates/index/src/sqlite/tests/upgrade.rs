@@ -21,6 +21,8 @@ fn downgrade(conn: &Connection) {
          DELETE FROM study_key WHERE kind > 9 OR value = '';
          CREATE INDEX study_newest ON study (moment, id, custodian) WHERE visible = 1;
          CREATE INDEX study_of_custodian ON study (custodian, moment, id) WHERE visible = 1;
+         DROP TABLE erased;
+         DROP TABLE erasure;
          PRAGMA user_version = 2;",
     )
     .unwrap();
