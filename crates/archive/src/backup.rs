@@ -1,9 +1,9 @@
 //! A consistent copy while the archive runs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
 
 use access::{Action, Principal};
 use blob::{Blobs, HEAD_LEN};
@@ -12,6 +12,7 @@ use index::{Index, InstanceRecord, Location};
 use futures::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::erase::{self, Named, Proof, name_digest};
 use crate::place::record_key;
 use crate::recover::origin_in;
 use crate::{Archive, ReadError, purge, tombstone};
@@ -96,8 +97,12 @@ impl Archive {
         let copying = tokio::task::spawn_blocking(move || copy_records(&blobs, &to));
         let names = copying.await.map_err(|e| ReadError::Storage(e.to_string()))??;
         for name in names {
-            // The index skips those that it knows.
             let blobs = self.shared.blobs.clone();
+            if let Some(named) = Named::of(&name) {
+                self.copy_erasure(copied_index, folder, named).await?;
+                continue;
+            }
+            // The index skips those that it knows.
             let reading = tokio::task::spawn_blocking(move || tombstone::read(&blobs, &name));
             let removal = reading.await.map_err(|e| ReadError::Storage(e.to_string()))?;
             copied_index.remove(removal.map_err(ReadError::Storage)?).await?;
@@ -110,11 +115,38 @@ impl Archive {
             let sequences = page.iter().map(|one| one.instance.sequence).collect();
             let studies = folder.join("studies");
             let erasing = tokio::task::spawn_blocking(move || {
-                page.iter().try_for_each(|one| erase(&studies, &purge::key(one), one.instance.sequence))
+                page.iter()
+                    .try_for_each(|one| remove_version(&studies, &purge::key(one), one.instance.sequence))
             });
             erasing.await.map_err(|e| ReadError::Storage(e.to_string()))?.map_err(storage)?;
             copied_index.set_purged(sequences).await?;
         }
+    }
+
+    /// Has the copy know of an erasure, and removes from the folder what an earlier backup had of it. A proof that lies
+    /// in the folder says that this was done.
+    async fn copy_erasure(
+        &self,
+        copied_index: &dyn Index,
+        folder: &Path,
+        named: Named,
+    ) -> Result<(), ReadError> {
+        let (blobs, folder) = (self.shared.blobs.clone(), folder.to_owned());
+        let copying = tokio::task::spawn_blocking(move || match named {
+            // To be carried out by whoever opens the copy.
+            Named::Order(sequence) => Ok(erase::read(&blobs, sequence)?.rows()),
+            Named::Proof(sequence) => {
+                let (proof, to) = (erase::read_proof(&blobs, sequence)?, folder.join("removed"));
+                if !to.join(named.name()).exists() {
+                    forget(&folder, &proof).map_err(storage)?;
+                    copy_record(&blobs, &to, &named.name())?;
+                    fs::File::open(&to).and_then(|folder| folder.sync_all()).map_err(storage)?;
+                }
+                Ok::<_, ReadError>(proof.rows())
+            }
+        });
+        let rows = copying.await.map_err(|e| ReadError::Storage(e.to_string()))??;
+        Ok(copied_index.erase(rows).await?)
     }
 
     /// Copies one file, checked against its sums on the way, flushed; what an earlier backup has is left.
@@ -140,27 +172,88 @@ impl Archive {
     }
 }
 
-/// Copies the records that are not there yet, flushed. All their names.
+/// Copies the records that are not there yet, flushed, but for proofs of erasures. The names of all.
 fn copy_records(blobs: &Blobs, to: &Path) -> Result<Vec<String>, ReadError> {
     fs::create_dir_all(to).map_err(storage)?;
     let names = blobs.records()?;
-    for name in &names {
-        let bytes = blobs.read_record(name)?;
-        let path = to.join(name);
-        if fs::read(&path).is_ok_and(|held| held == bytes) {
-            continue;
-        }
-        let part = to.join(format!("{name}.part"));
-        let mut file = fs::File::create(&part).map_err(storage)?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(storage)?;
-        fs::rename(&part, &path).map_err(storage)?;
+    for name in names.iter().filter(|name| !matches!(Named::of(name), Some(Named::Proof(_)))) {
+        copy_record(blobs, to, name)?;
     }
     fs::File::open(to).and_then(|folder| folder.sync_all()).map_err(storage)?;
     Ok(names)
 }
 
+fn copy_record(blobs: &Blobs, to: &Path, name: &str) -> Result<(), ReadError> {
+    let bytes = blobs.read_record(name)?;
+    let path = to.join(name);
+    if fs::read(&path).is_ok_and(|held| held == bytes) {
+        return Ok(());
+    }
+    let part = to.join(format!("{name}.part"));
+    let mut file = fs::File::create(&part).map_err(storage)?;
+    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(storage)?;
+    fs::rename(&part, &path).map_err(storage)
+}
+
+/// Removes what an earlier backup had of an erasure: files, and records that named them.
+fn forget(folder: &Path, proof: &Proof) -> std::io::Result<()> {
+    let removed = folder.join("removed");
+    let stale = proof.records.iter().map(|sequence| tombstone::name(*sequence));
+    for name in stale.chain([Named::Order(proof.sequence).name()]) {
+        remove(&removed.join(name))?;
+    }
+    let erased: HashMap<_, _> = proof.versions.iter().map(|(sequence, name)| (*name, *sequence)).collect();
+    let studies = folder.join("studies");
+    for study in entries(&studies)? {
+        for series in entries(&study)? {
+            for file in entries(&series)? {
+                let Some(key) = file.strip_prefix(&studies).ok().and_then(Path::to_str) else { continue };
+                if let Some(sequence) = erased.get(&name_digest(key)) {
+                    remove_version(&studies, key, *sequence)?;
+                }
+            }
+            // The names of folders are UIDs, too.
+            remove_empty(&series)?;
+        }
+        remove_empty(&study)?;
+    }
+    fs::File::open(&removed)?.sync_all()
+}
+
+/// Removes a folder unless something is in it.
+fn remove_empty(folder: &Path) -> std::io::Result<()> {
+    match fs::remove_dir(folder) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What lies in a folder; nothing when it is none.
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        listed => listed?.map(|entry| entry.map(|entry| entry.path())).collect(),
+    }
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file of the backup when it is that of this sequence.
-fn erase(studies: &Path, key: &str, sequence: u64) -> std::io::Result<()> {
+fn remove_version(studies: &Path, key: &str, sequence: u64) -> std::io::Result<()> {
     let path = studies.join(key);
     let mut head = vec![0; HEAD_LEN as usize];
     let read = fs::File::open(&path).and_then(|mut file| file.read_exact(&mut head));

@@ -1,11 +1,12 @@
 //! The archive's limits, each with its cost.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::scan::Limits;
 
-use crate::Decoders;
+use crate::{Decoders, Holds};
 
 /// Limits and policy of the archive.
 #[derive(Clone, Debug)]
@@ -39,6 +40,9 @@ pub struct Config {
     /// Most versions that one deletion takes out. Default 50,000; costs some 400 bytes of memory each, and the index writes
     /// nothing else meanwhile.
     pub remove_max: u32,
+    /// Most versions that one erasure takes. Default 200,000; costs some 500 bytes of memory each, and the index writes
+    /// nothing else meanwhile.
+    pub erase_max: u32,
     /// How long the bytes of what was deleted stay on disk. Default 1 minute.
     pub purge_after: Duration,
     /// The rejection notes that hide what they name, by the code value of their title. Default all of
@@ -53,6 +57,8 @@ pub struct Config {
     pub commitment_keep: Duration,
     /// How long a storage commitment request is waited for before it is told to ask again. Default 2 s.
     pub commitment_wait: Duration,
+    /// Who knows what must not be deleted. Without, nothing is held.
+    pub holds: Option<Arc<dyn Holds>>,
     /// Who decodes and encodes images.
     pub decoders: Decoders,
 }
@@ -73,12 +79,14 @@ impl Default for Config {
             search_max: 1_000,
             zone: 0,
             remove_max: 50_000,
+            erase_max: 200_000,
             purge_after: Duration::from_secs(60),
             rejection_notes: crate::REJECTION_TITLES.map(str::to_owned).to_vec(),
             commitment_instances: 10_000,
             commitment_requests: 1_000,
             commitment_keep: Duration::from_secs(7 * 86_400),
             commitment_wait: Duration::from_secs(2),
+            holds: None,
             decoders: Decoders::default(),
         }
     }

@@ -153,6 +153,9 @@ pub enum ReadError {
     /// It was here, and was deleted or is hidden by a rejection note.
     #[error("this {0} was deleted")]
     Gone(&'static str),
+    /// A legal hold of this number is on it.
+    #[error("legal hold {0} keeps it: it cannot be deleted until that hold is released")]
+    Held(i64),
     /// A frame that the instance says it has, but whose bytes are not there or cannot be told apart.
     #[error("{0}")]
     Unprocessable(String),
@@ -185,6 +188,8 @@ pub enum ReadErrorKind {
     NotFound,
     /// It was here (410).
     Gone,
+    /// It must not be deleted (409).
+    Held,
     /// There, but cannot be given in this form (422).
     Unprocessable,
     /// There, but not in this form (406).
@@ -208,6 +213,7 @@ impl ReadError {
             ReadError::Denied(_) => ReadErrorKind::Denied,
             ReadError::NotFound(_) => ReadErrorKind::NotFound,
             ReadError::Gone(_) => ReadErrorKind::Gone,
+            ReadError::Held(_) => ReadErrorKind::Held,
             ReadError::Unprocessable(_) => ReadErrorKind::Unprocessable,
             ReadError::Unsupported(_) => ReadErrorKind::Unsupported,
             ReadError::TooLarge(_) => ReadErrorKind::TooLarge,

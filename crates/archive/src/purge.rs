@@ -64,6 +64,11 @@ impl Purger {
         self.wake();
     }
 
+    /// Purges all that is deleted, due or not.
+    pub(crate) async fn purge_all(&self) -> Result<(), ReadError> {
+        self.shared.purge_until(i64::MAX).await.map(drop)
+    }
+
     /// Purges what is due now and ends the task.
     pub(crate) async fn finish(&self) {
         self.shared.stop();
@@ -111,6 +116,11 @@ impl Work {
             self.unapplied.lock().unwrap_or_else(PoisonError::into_inner).remove(&sequence);
         }
         let due = remove::now().saturating_sub(i64::try_from(self.after.as_millis()).unwrap_or(i64::MAX));
+        self.purge_until(due).await
+    }
+
+    /// Purges what was deleted until then. How long until more is due, when there is more.
+    async fn purge_until(&self, due: i64) -> Result<Option<Duration>, ReadError> {
         let (mut after, mut next) = (None, None::<i64>);
         loop {
             let page = self.index.unpurged(after, BATCH).await?;
@@ -120,7 +130,7 @@ impl Work {
             next = later.iter().map(|one| one.removed_at).chain(next).min();
             self.purge(now).await?;
         }
-        Ok(next.map(|at| Duration::from_millis((at - due).unsigned_abs() + 1)))
+        Ok(next.map(|at| Duration::from_millis(at.saturating_sub(due).unsigned_abs() + 1)))
     }
 
     async fn purge(&self, batch: Vec<Unpurged>) -> Result<(), ReadError> {
@@ -143,7 +153,7 @@ impl Work {
 
 /// Removes the names of one deleted version: in the spool, and on the shelf when it is that very file. Another may have its
 /// key by now.
-fn erase(blobs: &Blobs, one: &Unpurged) -> Result<(), ReadError> {
+pub(crate) fn erase(blobs: &Blobs, one: &Unpurged) -> Result<(), ReadError> {
     if let Some(name) = &one.instance.spool {
         blobs.unspool(std::slice::from_ref(name));
     }
@@ -153,7 +163,8 @@ fn erase(blobs: &Blobs, one: &Unpurged) -> Result<(), ReadError> {
             Some(origin) if origin.sequence == one.instance.sequence => blobs.remove(&key)?,
             _ => {}
         },
-        Err(blob::BlobError::NotFound { .. }) => {}
+        // Gone, but perhaps not the folders around it: their names are UIDs, too.
+        Err(blob::BlobError::NotFound { .. }) => blobs.remove(&key)?,
         Err(error) if error.kind() == blob::ErrorKind::Corrupt => {}
         Err(error) => return Err(error.into()),
     }

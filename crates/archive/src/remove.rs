@@ -6,13 +6,15 @@
 //!    next start.
 //! 4. Only then it is answered. The bytes go behind the answer: `purge`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use access::{Action, Principal, Scope};
-use index::{Index, Removal, RemovalHead, Target};
+use index::{Index, Removal, RemovalHead, Target, WhichHoldings};
 
-use crate::{Archive, ReadError, Shared, tombstone};
+use crate::erase::{self, Named};
+use crate::{Archive, ReadError, Shared, hold, tombstone};
 
 /// Bytes kept of a reason or a source.
 const TEXT: usize = 512;
@@ -36,7 +38,7 @@ impl Archive {
     ///
     /// # Errors
     /// [`ReadError::Denied`]; [`ReadError::NotFound`] when the scope holds nothing of that name, [`ReadError::Gone`] when
-    /// it was deleted before; [`ReadError::BadRequest`] for a version alone; [`ReadError::Unprocessable`] for more than
+    /// it was deleted before; [`ReadError::Held`]; [`ReadError::BadRequest`] for a version alone; [`ReadError::Unprocessable`] for more than
     /// [`crate::Config::remove_max`] versions; [`ReadError::Storage`] when it is not known whether it happened.
     pub async fn remove(
         &self,
@@ -45,6 +47,18 @@ impl Archive {
         source: &str,
         reason: &str,
     ) -> Result<Deleted, ReadError> {
+        self.remove_until(who, target, source, reason, None).await
+    }
+
+    /// The same, unless a version of the study was received after `until`.
+    pub(crate) async fn remove_until(
+        &self,
+        who: &Principal,
+        target: &Target,
+        source: &str,
+        reason: &str,
+        until: Option<i64>,
+    ) -> Result<Deleted, ReadError> {
         let scope = who.scope_for(Action::Remove)?;
         if target.version.is_some() {
             return Err(ReadError::BadRequest("an instance is deleted with all its versions".into()));
@@ -52,6 +66,7 @@ impl Archive {
         let wanted = Wanted {
             scope,
             target: target.clone(),
+            until,
             principal: who.to_string(),
             source: cut(source),
             reason: cut(reason),
@@ -66,6 +81,8 @@ impl Archive {
 struct Wanted {
     scope: Scope,
     target: Target,
+    /// Nothing of the study may have been received after this moment.
+    until: Option<i64>,
     principal: String,
     source: String,
     reason: String,
@@ -80,6 +97,14 @@ impl Wanted {
         let Some(found) = shared.index.removable(&self.scope, &self.target, limit).await? else {
             return Err(missing(shared.index.as_ref(), &self.scope, &self.target).await);
         };
+        hold::refuse(shared, &found.custodian, &self.target.study).await?;
+        if let Some(until) = self.until {
+            let (custodian, study) = (Some(found.custodian.clone()), Some(self.target.study));
+            let which = WhichHoldings { custodian, study, patient_id: None };
+            if shared.index.holdings(&which, None, 1).await?.iter().any(|row| row.newest > until) {
+                return Err(ReadError::NotFound("study of that age"));
+            }
+        }
         if found.instances.len() > limit as usize {
             return Err(ReadError::Unprocessable(format!(
                 "more than {limit} instances are not deleted at once; delete the series one by one"
@@ -143,8 +168,8 @@ pub(crate) async fn missing(index: &dyn Index, scope: &Scope, target: &Target) -
     }
 }
 
-/// Applies the deletions on record that the index does not know: those between whose two steps a crash came, or all of
-/// them for an index that is made anew. How many there were, and the largest sequence of any.
+/// Applies the deletions and erasures on record that the index does not know: those between whose two steps a crash came,
+/// or all of them for an index that is made anew. How many there were, and the largest sequence of any.
 ///
 /// # Errors
 /// [`ReadError::Storage`] for a record that cannot be read and is not known: what it deleted would come back.
@@ -153,7 +178,7 @@ pub(crate) async fn apply_all(blobs: &blob::Blobs, index: &dyn Index) -> Result<
     let names = tokio::task::spawn_blocking(move || listing.records())
         .await
         .map_err(|error| ReadError::Storage(error.to_string()))??;
-    let mut known = std::collections::HashSet::new();
+    let mut known = HashSet::new();
     let mut after = None;
     loop {
         let page = index.removals(after, 1_000).await?;
@@ -162,13 +187,27 @@ pub(crate) async fn apply_all(blobs: &blob::Blobs, index: &dyn Index) -> Result<
         known.extend(page.iter().map(|head| head.sequence));
     }
     let (mut applied, mut largest) = (0, 0);
-    for name in names {
-        let Some(sequence) = tombstone::sequence(&name) else { continue };
+    for name in &names {
+        let Some(sequence) = tombstone::sequence(name) else { continue };
         largest = largest.max(sequence);
         if !known.contains(&sequence) {
             apply(blobs, index, sequence).await?;
             applied += 1;
         }
+    }
+    // After the deletions: what is erased takes their records with it.
+    let known: HashSet<u64> = index.erasures().await?.into_iter().collect();
+    for named in names.iter().filter_map(|name| Named::of(name)) {
+        largest = largest.max(named.sequence());
+        let reading = blobs.clone();
+        if matches!(named, Named::Proof(sequence) if known.contains(&sequence)) {
+            continue;
+        }
+        let read = tokio::task::spawn_blocking(move || match named {
+            Named::Order(sequence) => erase::read(&reading, sequence).map(|order| order.rows()),
+            Named::Proof(sequence) => erase::read_proof(&reading, sequence).map(|proof| proof.rows()),
+        });
+        index.erase(read.await.map_err(|error| ReadError::Storage(error.to_string()))??).await?;
     }
     Ok((applied, largest))
 }
@@ -191,7 +230,7 @@ pub(crate) fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     let mut end = text.len().min(TEXT);
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -6,6 +6,7 @@
 
 use blob::Blobs;
 use index::{Removal, RemovalHead, RemovedInstance};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ReadError;
@@ -73,45 +74,47 @@ pub(crate) fn sequence(name: &str) -> Option<u64> {
 /// The record's text.
 pub(crate) fn encode(removal: &Removal) -> Vec<u8> {
     let head = &removal.head;
-    let mut out = Vec::with_capacity(512 + removal.instances.len() * 384);
-    line(
-        &mut out,
-        &Head {
-            format: FORMAT,
-            sequence: head.sequence,
-            at: head.at,
-            custodian: head.custodian.to_string(),
-            principal: head.principal.clone(),
-            source: head.source.clone(),
-            reason: head.reason.clone(),
-            study: head.study.to_string(),
-            series: head.series.map(|uid| uid.to_string()),
-            instance: head.instance.map(|uid| uid.to_string()),
-            bytes: head.bytes,
-        },
-    );
-    for one in &removal.instances {
-        line(
-            &mut out,
-            &Line {
-                sequence: one.sequence,
-                study: one.study.to_string(),
-                series: one.series.to_string(),
-                instance: one.sop_instance.to_string(),
-                version: one.version,
-                digest: hex(&one.digest),
-                length: one.length,
-                spool: one.spool.clone(),
-            },
-        );
-    }
+    let first = Head {
+        format: FORMAT,
+        sequence: head.sequence,
+        at: head.at,
+        custodian: head.custodian.to_string(),
+        principal: head.principal.clone(),
+        source: head.source.clone(),
+        reason: head.reason.clone(),
+        study: head.study.to_string(),
+        series: head.series.map(|uid| uid.to_string()),
+        instance: head.instance.map(|uid| uid.to_string()),
+        bytes: head.bytes,
+    };
+    let lines = removal.instances.iter().map(|one| Line {
+        sequence: one.sequence,
+        study: one.study.to_string(),
+        series: one.series.to_string(),
+        instance: one.sop_instance.to_string(),
+        version: one.version,
+        digest: hex(&one.digest),
+        length: one.length,
+        spool: one.spool.clone(),
+    });
+    text(&first, lines)
+}
+
+/// A head, lines, and an end that says whether they are whole.
+pub(crate) fn text<L: Serialize>(head: &impl Serialize, lines: impl ExactSizeIterator<Item = L>) -> Vec<u8> {
+    let instances = lines.len() as u64;
+    let mut out = Vec::with_capacity(512 + lines.len() * 384);
+    line(&mut out, head);
+    lines.for_each(|one| line(&mut out, &one));
     let crc32c = crc32c::crc32c(&out);
-    line(&mut out, &End { instances: removal.instances.len() as u64, crc32c });
+    line(&mut out, &End { instances, crc32c });
     out
 }
 
-/// Reads it back.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Removal, TombstoneError> {
+/// Reads such a text.
+pub(crate) fn untext<H: DeserializeOwned, L: DeserializeOwned>(
+    bytes: &[u8],
+) -> Result<(H, Vec<L>), TombstoneError> {
     let body = bytes.strip_suffix(b"\n").ok_or(TombstoneError::Torn)?;
     let last = body.iter().rposition(|&byte| byte == b'\n').ok_or(TombstoneError::Torn)? + 1;
     let (lines, end) = body.split_at(last);
@@ -121,19 +124,29 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Removal, TombstoneError> {
     }
     let mut rows = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let first = rows.next().ok_or(TombstoneError::Torn)?;
-    let head: Head = serde_json::from_slice(first).map_err(|_| TombstoneError::Line(1))?;
+    let head = serde_json::from_slice(first).map_err(|_| TombstoneError::Line(1))?;
+    let lines = rows
+        .enumerate()
+        .map(|(at, row)| serde_json::from_slice(row).map_err(|_| TombstoneError::Line(at + 2)))
+        .collect::<Result<Vec<L>, _>>()?;
+    if lines.len() as u64 != end.instances {
+        return Err(TombstoneError::Torn);
+    }
+    Ok((head, lines))
+}
+
+/// Reads it back.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Removal, TombstoneError> {
+    let (head, lines): (Head, Vec<Line>) = untext(bytes)?;
     if head.format != FORMAT {
         return Err(TombstoneError::Format(head.format));
     }
-    let instances = rows
+    let instances = lines
+        .into_iter()
         .enumerate()
-        .map(|(at, row)| instance(row).ok_or(TombstoneError::Line(at + 2)))
+        .map(|(at, line)| instance(line).ok_or(TombstoneError::Line(at + 2)))
         .collect::<Result<Vec<_>, _>>()?;
-    if instances.len() as u64 != end.instances {
-        return Err(TombstoneError::Torn);
-    }
-    let bytes = head.bytes;
-    let count = end.instances;
+    let (bytes, count) = (head.bytes, instances.len() as u64);
     let head = read_head(head, count, bytes).ok_or(TombstoneError::Line(1))?;
     Ok(Removal { head, instances })
 }
@@ -169,8 +182,7 @@ fn read_head(head: Head, count: u64, bytes: u64) -> Option<RemovalHead> {
     })
 }
 
-fn instance(row: &[u8]) -> Option<RemovedInstance> {
-    let row: Line = serde_json::from_slice(row).ok()?;
+fn instance(row: Line) -> Option<RemovedInstance> {
     Some(RemovedInstance {
         sequence: row.sequence,
         study: row.study.parse().ok()?,
@@ -189,11 +201,11 @@ fn line(out: &mut Vec<u8>, value: &impl Serialize) {
     out.push(b'\n');
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 64 || !text.is_ascii() {
         return None;

@@ -9,6 +9,7 @@ use index::InstanceRecord;
 
 use futures::StreamExt;
 
+use crate::erase::{self, Named};
 use crate::{Archive, DataSet, ReadError, quarantine, tombstone};
 
 /// Rows read from the index at a time.
@@ -125,7 +126,11 @@ impl Archive {
         let read = tokio::task::spawn_blocking(move || {
             let names = blobs.records()?;
             let read = |name: String| {
-                let whole = tombstone::read(&blobs, &name).map(|removal| removal.head.sequence);
+                let whole = match Named::of(&name) {
+                    None => tombstone::read(&blobs, &name).map(|removal| Some(removal.head.sequence)),
+                    Some(Named::Order(erasure)) => none(erase::read(&blobs, erasure)),
+                    Some(Named::Proof(erasure)) => none(erase::read_proof(&blobs, erasure)),
+                };
                 (name, whole)
             };
             Ok::<_, blob::BlobError>(names.into_iter().map(read).collect::<Vec<_>>())
@@ -134,7 +139,7 @@ impl Archive {
         let mut on_disk: HashSet<u64> = HashSet::new();
         for (name, whole) in read {
             match whole {
-                Ok(sequence) => drop(on_disk.insert(sequence)),
+                Ok(sequence) => on_disk.extend(sequence),
                 Err(why) => report.add(format!("removed/{name}"), why),
             }
         }
@@ -208,4 +213,9 @@ impl Archive {
         }
         walk.await.map_err(|e| ReadError::Storage(e.to_string()))
     }
+}
+
+/// Of an erasure it matters only that it can be read.
+fn none<T>(read: Result<T, ReadError>) -> Result<Option<u64>, String> {
+    read.map(|_| None).map_err(|error| error.to_string())
 }

@@ -206,10 +206,14 @@ fn leave(root: &Path, key: &Path, known: &mut HashSet<PathBuf>) -> Result<(), Bl
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             flushed => flushed.map_err(|error| BlobError::from_os("flush", &path, error))?,
         }
-        if folder.as_os_str().is_empty() || fs::remove_dir(&path).is_err() {
+        if folder.as_os_str().is_empty() {
             break;
         }
-        known.remove(folder);
+        match fs::remove_dir(&path) {
+            // Gone before: a crash came between this folder and the one above it.
+            Err(error) if error.kind() != io::ErrorKind::NotFound => break,
+            _ => drop(known.remove(folder)),
+        }
     }
     Ok(())
 }

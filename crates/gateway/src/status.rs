@@ -19,6 +19,7 @@ impl From<ReadError> for Refusal {
             },
             ReadErrorKind::NotFound => Refusal::not_found(text),
             ReadErrorKind::Gone => Refusal::new(StatusCode::GONE, text),
+            ReadErrorKind::Held => Refusal::new(StatusCode::CONFLICT, text),
             ReadErrorKind::Unprocessable => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text),
             ReadErrorKind::Unsupported => Refusal::new(StatusCode::NOT_ACCEPTABLE, text),
             ReadErrorKind::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text),
@@ -119,6 +120,7 @@ mod tests {
         for (refusal, status) in [
             (Refusal::from(ReadError::NotFound("study")), 404),
             (Refusal::from(ReadError::Gone("study")), 410),
+            (Refusal::from(ReadError::Held(7)), 409),
             (Refusal::from(ReadError::Unprocessable("x".into())), 422),
             (Refusal::from(ReadError::Unsupported("x".into())), 406),
             (Refusal::from(ReadError::TooLarge("x".into())), 413),

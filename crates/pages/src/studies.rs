@@ -134,6 +134,7 @@ pub fn refusal(site: &Site, visitor: &Principal, error: &ReadError) -> Response 
     match error.kind() {
         ReadErrorKind::NotFound
         | ReadErrorKind::Gone
+        | ReadErrorKind::Held
         | ReadErrorKind::Unprocessable
         | ReadErrorKind::Unsupported
         | ReadErrorKind::TooLarge

@@ -87,6 +87,7 @@ const METADATA: &[Status] = &[
 ];
 const DELETE: &[Status] = &[
     Status(204, "Deleted, durably, and gone from every answer."),
+    Status(409, "A legal hold keeps it; its number is in the answer."),
     BAD,
     NOBODY,
     DENIED,
