@@ -1,4 +1,4 @@
-"""The process dies, or its disk fails, at every step of storing, placing and deleting (R2, R4, R5, R14, DIMSE-025).
+"""The process dies, or its disk fails, at every step of storing, placing, deleting and erasing (R2, R4, R5, R14, DIMSE-025).
 
 The points are those in the source: one that no work reaches fails its test. `OVERREAD_TURNS` says at which time that a
 point is passed the process dies (`1,4`).
@@ -12,7 +12,7 @@ import time
 import pytest
 
 from support import part10, stow, synth, wire
-from support.server import ROOT, DidNotStart, Server, failing_binary
+from support.server import ROOT, DidNotStart, Server, failing_binary, run
 from test_crash import proved
 
 TURNS = [int(turn) for turn in os.environ.get("OVERREAD_TURNS", "1,4").split(",")]
@@ -33,11 +33,17 @@ def folder_of(study: int) -> str:
     return f"studies/{synth.uid(study)}"
 
 
-class Work:
-    """Stores by both doors and deletes, one thing after the other, and remembers what was said."""
+def of_erasing(point: str) -> bool:
+    return point.startswith(("archive::erase-", "index::scrub"))
 
-    def __init__(self, server: Server):
-        self.server = server
+
+class Work:
+    """Stores by both doors, deletes and, if asked, erases, one thing after the other, and remembers what was said."""
+
+    def __init__(self, server: Server, erases: bool = False):
+        self.server, self.erases = server, erases
+        self.erased: set[int] = set()
+        self.erasing: int | None = None
         self.held: dict[str, tuple[int, bytes]] = {}
         self.unanswered: dict[str, tuple[int, bytes]] = {}
         self.deleted: set[int] = set()
@@ -63,6 +69,8 @@ class Work:
             self.held[uid] = self.unanswered.pop(uid)
         if self.study > 104:
             self.delete(self.study - 3)
+            if self.erases:
+                self.erase(self.study - 2)
 
     def make(self, study: int, sizes) -> dict[str, tuple[int, bytes]]:
         made = [synth.simple(study, 1, number, size) for number, size in enumerate(sizes, 1)]
@@ -74,6 +82,17 @@ class Work:
         assert answer.status == 204, answer
         self.deleted.add(study)
         self.deleting = None
+        self.held = {uid: one for uid, one in self.held.items() if one[0] != study}
+
+    def erase(self, study: int) -> None:
+        self.erasing = study
+        done = run("erase", "--data", self.server.data, "--study", synth.uid(study), "--reason", "asked", "--yes")
+        assert done.returncode == 0, done
+        self.gone(study)
+
+    def gone(self, study: int) -> None:
+        self.erased.add(study)
+        self.erasing = None
         self.held = {uid: one for uid, one in self.held.items() if one[0] != study}
 
     def until_it_dies(self) -> bool:
@@ -92,9 +111,12 @@ class Work:
     def check(self) -> None:
         """What was answered holds, and what was not is whole or absent."""
         seen = {one["00080018"]["Value"][0] for one in self.server.json("instances?limit=1000")}
-        half = {uid for uid, (study, _) in self.held.items() if study == self.deleting}
-        assert half <= seen or not half & seen, f"half of study {self.deleting} is deleted"
-        lost = set(self.held) - half - seen
+        maybe = set()
+        for on_the_way in (self.deleting, self.erasing):
+            half = {uid for uid, (study, _) in self.held.items() if study == on_the_way}
+            assert half <= seen or not half & seen, f"half of study {on_the_way} is gone"
+            maybe |= half
+        lost = set(self.held) - maybe - seen
         assert not lost, f"acknowledged and not found: {lost}"
         known = self.held | self.unanswered
         assert seen <= set(known), f"shown and never sent, or deleted: {seen - set(known)}"
@@ -104,6 +126,8 @@ class Work:
             assert answer.status == 200 and part10.split(answer.body).dataset == data, (uid, answer)
         for study in self.deleted:
             assert self.server.get(f"{folder_of(study)}/metadata").status == 410
+        for study in self.erased:
+            assert self.server.get(f"{folder_of(study)}/metadata").status == 404
 
 
 def start(server: Server, failures: str) -> bool:
@@ -132,7 +156,7 @@ def test_there_are_points_in_every_step():
 def test_the_process_dies(tmp_path, request, point, turn):
     server = Server(tmp_path / "data", config=AT_ONCE)
     request.addfinalizer(server.kill)
-    work = Work(server)
+    work = Work(server, of_erasing(point))
     if start(server, f"{point}=kill@{turn}"):
         assert work.until_it_dies(), f"{point} was not passed {turn} times"
     assert server.process.poll() == -9, server.log()[-2000:]
@@ -147,9 +171,16 @@ def test_the_process_dies(tmp_path, request, point, turn):
         work.held = {uid: one for uid, one in work.held.items() if one[0] != work.deleting}
         work.deleted.add(work.deleting)
         work.deleting = None
+    if work.erasing:
+        # Gone since the start, or not ordered yet.
+        done = run("erase", "--data", server.data, "--study", synth.uid(work.erasing), "--reason", "asked", "--yes")
+        assert done.returncode in (0, 1), done
+        work.gone(work.erasing)
     work.round()
     work.check()
     proved(server)
+    named = [file for file in (server.data / "removed").iterdir() if any(f'{synth.uid(study)}"' in file.read_text() for study in work.erased)]
+    assert not named, "an erasure is not carried out"
 
 
 EIO, ENOSPC, EDQUOT = 5, 28, 122

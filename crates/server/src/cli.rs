@@ -8,8 +8,11 @@ use model::{AeTitle, StudyUid};
 use transfer::Destination;
 
 use crate::config::{Listen, Mode, Overrides};
+pub use crate::erasure::cli::Erase;
+pub use crate::holds::cli::Hold;
 pub use crate::people::cli::{Account, Aet, Token};
 pub use crate::people::links::Link;
+pub use crate::retention::cli::Retention;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -63,6 +66,14 @@ pub enum Command {
     Aet(Aet),
     /// Makes, lists and withdraws links that are given away; works while the server is running.
     Link(Link),
+    /// Removes a patient's, a study's or a case's data for good, with everything that names it, and with proof.
+    ///
+    /// Works beside a running server, too. Rows of the audit trail stay, and so do backups that were made before.
+    Erase(Erase),
+    /// Shows what the retention rules of the configuration would remove, and when.
+    Retention(Retention),
+    /// Keeps studies, a patient or a case from being deleted by anybody; works while the server is running.
+    Hold(Hold),
     /// Decodes and encodes images for the server that starts it: jobs on standard input, answers on standard output.
     #[command(hide = true)]
     DecodeWorker,
@@ -321,6 +332,16 @@ mod tests {
             "aet --data d list",
             "audit export --form fhir --since 2026-01-15 --study 1.2 --output f",
             "audit patient P1 --json",
+            "erase --patient P1 --issuer X --custodian clinic-7 --reason asked --yes",
+            "erase --study 1.2 --reason asked --json",
+            "erase --case C7 --reason asked",
+            "hold add --study 1.2 --custodian clinic-7 --reason lawsuit",
+            "hold add --patient P1 --issuer X --reason lawsuit",
+            "hold add --case C7 --reason lawsuit --json",
+            "hold list --all",
+            "retention plan --config c.toml --json",
+            "retention trust-clock",
+            "hold release 7 --data d",
         ];
         for line in good {
             let args = std::iter::once("overread").chain(line.split(' '));
@@ -349,6 +370,15 @@ mod tests {
             ("token add a --role reader", ErrorKind::MissingRequiredArgument),
             ("token add", ErrorKind::MissingRequiredArgument),
             ("audit export --form csv", ErrorKind::InvalidValue),
+            ("erase --patient P1", ErrorKind::MissingRequiredArgument),
+            ("erase --reason asked --yes", ErrorKind::MissingRequiredArgument),
+            ("erase --study 1.2 --issuer X --reason asked", ErrorKind::MissingRequiredArgument),
+            ("erase --study 1.2 --case C7 --reason asked", ErrorKind::ArgumentConflict),
+            ("hold add --study 1.2", ErrorKind::MissingRequiredArgument),
+            ("hold add --reason r", ErrorKind::MissingRequiredArgument),
+            ("hold add --study 1.2 --patient P1 --reason r", ErrorKind::ArgumentConflict),
+            ("hold add --case C7 --custodian a --reason r", ErrorKind::ArgumentConflict),
+            ("hold release x", ErrorKind::ValueValidation),
             ("frobnicate", ErrorKind::InvalidSubcommand),
         ];
         for (line, kind) in bad {

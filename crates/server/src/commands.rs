@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use archive::{Problem, rebuild as rebuild_index};
+use archive::{Archive, Problem, rebuild as rebuild_index};
 use audit::{Outcome, Recorder as _, What};
 use blob::Blobs;
 
@@ -13,6 +13,7 @@ use crate::announce::absolute;
 use crate::cli::{Backup, Import, Place, Send};
 use crate::config::{Config, Loaded, Overrides};
 use crate::control::{self, Request};
+use crate::erasure;
 use crate::event::{Event, Events, Fate, Summary};
 use crate::exit::Exit;
 use crate::import::{self, Door};
@@ -24,7 +25,7 @@ use crate::report::Report;
 use crate::send;
 
 /// Runs a command to its end and shows how it goes.
-async fn tell<F>(json: bool, work: impl FnOnce(Events) -> F) -> Exit
+pub async fn tell<F>(json: bool, work: impl FnOnce(Events) -> F) -> Exit
 where
     F: Future<Output = ()>,
 {
@@ -137,7 +138,7 @@ fn swap(file: &Path, new: &Path) -> anyhow::Result<()> {
 }
 
 /// Has the job done by the server that holds the folder, or does it here.
-async fn on_archive(config: &Config, request: Request, job: Job, json: bool) -> anyhow::Result<Exit> {
+pub async fn on_archive(config: &Config, request: Request, job: Job, json: bool) -> anyhow::Result<Exit> {
     must_exist(&config.data.folder)?;
     if let Some(mut session) = control::connect(&config.data.folder).await? {
         session.ask(&request).await?;
@@ -154,13 +155,38 @@ async fn on_archive(config: &Config, request: Request, job: Job, json: bool) -> 
         forwarded?;
         return Ok(exit);
     }
-    let (archive, _) = open::open(config).await?;
-    let trail = recording::open(&config.data.folder, Some(&archive)).await?;
-    let context = jobs::Context::new(config.data.folder.clone(), trail.clone());
-    let exit = tell(json, |events| job.run(archive.clone(), &context, events)).await;
-    recording::close(&trail).await;
-    archive.close().await;
+    let opened = Opened::new(config).await?;
+    let exit = tell(json, |events| job.run(opened.archive.clone(), &opened.context, events)).await;
+    opened.close().await;
     Ok(exit)
+}
+
+/// An archive that no server has, with what jobs need, and nothing pending.
+pub struct Opened {
+    /// The archive.
+    pub archive: Archive,
+    /// What jobs need beside it.
+    pub context: jobs::Context,
+}
+
+impl Opened {
+    /// Opens it, and carries out erasures that a crash interrupted.
+    ///
+    /// # Errors
+    /// When it cannot be used.
+    pub async fn new(config: &Config) -> anyhow::Result<Self> {
+        let (archive, _) = open::open(config).await?;
+        let trail = recording::open(&config.data.folder, Some(&archive)).await?;
+        let context = jobs::Context::new(config.data.folder.clone(), trail);
+        erasure::resume(&archive, &context).await?;
+        Ok(Self { archive, context })
+    }
+
+    /// Closes it in order.
+    pub async fn close(self) {
+        recording::close(&self.context.trail).await;
+        self.archive.close().await;
+    }
 }
 
 /// The configuration; the log of a command tells warnings only.

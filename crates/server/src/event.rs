@@ -106,6 +106,28 @@ pub enum Summary {
         /// Files that could not be taken in.
         problems: u64,
     },
+    /// `erase`
+    Erase {
+        /// Its number, by which the audit trail has it.
+        erasure: u64,
+        /// Studies as held by one custodian each.
+        studies: u64,
+        /// Versions of instances.
+        versions: u64,
+        /// Bytes of their data sets.
+        bytes: u64,
+        /// SHA-256 over the sorted digests of all versions.
+        digest: String,
+    },
+    /// `retention plan`
+    RetentionPlan {
+        /// Studies that are due.
+        due: u64,
+        /// Studies that become due later.
+        later: u64,
+        /// Studies that a legal hold keeps.
+        held: u64,
+    },
     /// `backup`
     Backup {
         /// Instances in the copy.
@@ -141,7 +163,7 @@ impl Summary {
             Summary::Import(done) => done.refused > 0 || done.stored + done.same + done.versions == 0,
             Summary::Send { sent, failed, .. } => *failed > 0 || *sent == 0,
             Summary::Verify { problems, .. } | Summary::Rebuild { problems, .. } => *problems > 0,
-            Summary::Backup { .. } => false,
+            Summary::Backup { .. } | Summary::Erase { .. } | Summary::RetentionPlan { .. } => false,
         };
         if incomplete { Exit::Incomplete } else { Exit::Done }
     }
@@ -201,6 +223,23 @@ impl fmt::Display for Summary {
                 }
                 Ok(())
             }
+            Summary::Erase { erasure, studies, versions, bytes, digest } => {
+                write!(
+                    f,
+                    "Erased: {}, {}, {}. Proof: erasure {erasure} in the audit trail, digest {digest}. Left on purpose: \
+                     rows of the audit trail, and backups made before.",
+                    count(*studies, "study"),
+                    count(*versions, "version"),
+                    size(*bytes)
+                )
+            }
+            Summary::RetentionPlan { due, later, held } => {
+                write!(
+                    f,
+                    "{} due, {later} later, {held} kept by legal holds. Nothing was removed.",
+                    count(*due, "study")
+                )
+            }
             Summary::Backup { instances, bytes, folder } => {
                 write!(f, "{folder} holds {}; {} copied now.", count(*instances, "instance"), size(*bytes))
             }
@@ -239,8 +278,13 @@ impl Events {
     }
 }
 
-fn count(number: u64, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// A number with its noun.
+pub fn count(number: u64, noun: &str) -> String {
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("{number} {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
 }
 
 /// A size for people, in decimal units.
@@ -288,6 +332,12 @@ mod tests {
                 Summary::Verify { sound: 3, problems: 1, bytes: 1_000, deletions: 0, rejected: 0 },
                 Exit::Incomplete,
                 "1 PROBLEM, see above. 3 instances, 1.0 kB, as stored.",
+            ),
+            (
+                Summary::Erase { erasure: 7, studies: 2, versions: 1, bytes: 9, digest: "ab".into() },
+                Exit::Done,
+                "Erased: 2 studies, 1 version, 9 B. Proof: erasure 7 in the audit trail, digest ab. Left on purpose: \
+                 rows of the audit trail, and backups made before.",
             ),
             (Summary::Rebuild { instances: 1, problems: 0 }, Exit::Done, "The index has 1 instance again."),
         ] {

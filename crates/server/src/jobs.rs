@@ -11,9 +11,11 @@ use audit::{Outcome, Recorder as _, What};
 use tokio::sync::Mutex;
 use trail::Trail;
 
+use crate::erasure::{self, Wanted};
 use crate::event::{Events, Fate, Summary};
 use crate::open::{INDEX, close_index, open_index};
 use crate::recording;
+use crate::retention::{self, Planned};
 use crate::send::{self, Order};
 use crate::start;
 
@@ -21,8 +23,9 @@ use crate::start;
 pub struct Context {
     /// The data folder.
     pub folder: PathBuf,
-    /// Held by the backup that runs: two into one folder would spoil it.
-    pub backup: Mutex<()>,
+    /// Held by the backup or the erasure that runs: two backups into one folder would spoil it, and a copy must not have
+    /// what is being erased.
+    pub copying: Mutex<()>,
     /// The audit trail, which is told.
     pub trail: Trail,
 }
@@ -30,7 +33,7 @@ pub struct Context {
 impl Context {
     /// For the data folder and its trail.
     pub fn new(folder: PathBuf, trail: Trail) -> Self {
-        Self { folder, backup: Mutex::new(()), trail }
+        Self { folder, copying: Mutex::new(()), trail }
     }
 }
 
@@ -46,6 +49,10 @@ pub enum Job {
     },
     /// Send studies.
     Send(Order),
+    /// Erase for good.
+    Erase(Wanted),
+    /// Tell what retention would remove.
+    RetentionPlan(Planned),
 }
 
 impl Job {
@@ -55,10 +62,12 @@ impl Job {
             Job::Verify => "verify",
             Job::Backup { .. } => "backup",
             Job::Send(_) => "send",
+            Job::Erase(_) => "erase",
+            Job::RetentionPlan(_) => "retention plan",
         }
     }
 
-    /// What the audit is told at its end; what is sent is told study by study.
+    /// What the audit is told at its end; what is sent or erased is told study by study.
     fn done(&self) -> Option<audit::Event> {
         match self {
             Job::Verify => Some(recording::command(What::Start, "overread verify", Outcome::Success)),
@@ -67,7 +76,7 @@ impl Job {
                 let copied = recording::command(What::Export, "overread backup", Outcome::Success);
                 Some(audit::Event { other, ..copied })
             }
-            Job::Send(_) => None,
+            Job::Send(_) | Job::Erase(_) | Job::RetentionPlan(_) => None,
         }
     }
 
@@ -78,6 +87,8 @@ impl Job {
             Job::Verify => verify(&archive, &events).await,
             Job::Backup { to } => backup(&archive, context, &to, &events).await,
             Job::Send(order) => send::studies(&archive, &order, &context.trail, &events).await,
+            Job::Erase(wanted) => erasure::erase(&archive, context, &wanted, &events).await,
+            Job::RetentionPlan(planned) => retention::plan(&archive, &planned, &events).await,
         };
         let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Serious };
         if let Some(done) = done {
@@ -107,7 +118,7 @@ async fn verify(archive: &Archive, events: &Events) -> anyhow::Result<Summary> {
 /// Copies the index as it is at one moment, then every file that this copy names. Nothing that was acknowledged before
 /// that moment is missing, and files never change, so the copy is consistent however long it takes.
 async fn backup(archive: &Archive, context: &Context, to: &Path, events: &Events) -> anyhow::Result<Summary> {
-    let Ok(_one) = context.backup.try_lock() else { bail!("another backup is running") };
+    let Ok(_one) = context.copying.try_lock() else { bail!("another backup, or an erasure, is running") };
     check_target(&context.folder, to)?;
     start::make_folder(to)?;
     let part = to.join(format!("{INDEX}.part"));

@@ -11,10 +11,12 @@ mod config;
 mod control;
 mod decoding;
 mod doors;
+mod erasure;
 mod event;
 mod exit;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod holds;
 mod import;
 mod jobs;
 mod logging;
@@ -24,6 +26,7 @@ mod people;
 mod providers;
 mod recording;
 mod report;
+mod retention;
 mod send;
 mod serve;
 mod signals;
@@ -58,6 +61,9 @@ fn main() -> ExitCode {
         Command::Token(token) => on_runtime(people::token(token, json)),
         Command::Aet(aet) => on_runtime(people::aet(aet, json)),
         Command::Link(link) => on_runtime(people::links::link(link, json)),
+        Command::Erase(erase) => on_runtime(erasure::run(erase, json)),
+        Command::Retention(retention) => on_runtime(retention::run(retention, json)),
+        Command::Hold(hold) => on_runtime(holds::run(hold, json)),
         Command::DecodeWorker => decoding::work(),
     };
     done.unwrap_or_else(|error| fail(&error, json)).into()

@@ -10,6 +10,7 @@ use blob::{BlobError, Blobs, SpoolEntry};
 use index::SqliteIndex;
 
 use crate::config::Config;
+use crate::holds::Held;
 use crate::{decoding, start};
 
 /// The index's file in the data folder.
@@ -29,9 +30,9 @@ pub async fn open(config: &Config) -> anyhow::Result<(Archive, Recovered)> {
         );
     }
     let index = open_index(file).await?;
-    Archive::open(archive_config(config), blobs, left, Arc::new(index))
-        .await
-        .context("the archive cannot be opened")
+    let holds = Held::open(&config.data.folder.join(identity::FILE))?;
+    let archive = archive::Config { holds: Some(Arc::new(holds)), ..archive_config(config) };
+    Archive::open(archive, blobs, left, Arc::new(index)).await.context("the archive cannot be opened")
 }
 
 /// Takes the data folder for this process, making it when it is not there.

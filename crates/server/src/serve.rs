@@ -28,7 +28,7 @@ use crate::exit::Exit;
 use crate::providers::SignIn;
 use crate::signals::{CUT_SHORT, Signals};
 use crate::start::{self, Prepared};
-use crate::{jobs, logging, observe, open, providers, recording, tls};
+use crate::{erasure, jobs, logging, observe, open, providers, recording, retention, tls};
 
 /// What placing gets of the time to drain; what it does not reach, the next start does.
 const PLACING: Duration = Duration::from_secs(3);
@@ -280,7 +280,15 @@ impl Server {
         }
         let control = control::Listener::bind(&config.data.folder)?;
         let jobs = jobs::Context::new(config.data.folder.clone(), trail.clone());
-        tasks.spawn(control.serve(archive.clone(), Arc::new(jobs), stop.clone(), cut.clone()));
+        let jobs = Arc::new(jobs);
+        tasks.spawn(erasure::keep(archive.clone(), Arc::clone(&jobs), stop.clone()));
+        tasks.spawn(retention::keep(
+            archive.clone(),
+            Arc::clone(&jobs),
+            config.retention.clone(),
+            stop.clone(),
+        ));
+        tasks.spawn(control.serve(archive.clone(), jobs, stop.clone(), cut.clone()));
         tasks.spawn(observe::watch(archive.clone(), trail.clone(), metrics, stop.clone()));
         if let Some(shipper) = recording::shipper(&trail, config)? {
             tasks.spawn(shipper.run(stop.clone()));

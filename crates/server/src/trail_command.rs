@@ -72,6 +72,16 @@ async fn note(folder: &Path, use_of: String) -> anyhow::Result<()> {
 
 /// Has an event recorded: by the server that writes the trail, which is asked so, or here.
 pub async fn record(folder: &Path, request: &Request, event: audit::Event) -> anyhow::Result<()> {
+    record_with(folder, request, event, |_| ()).await
+}
+
+/// The same; here it is done with the trail besides, which the server does when it is asked.
+pub async fn record_with(
+    folder: &Path,
+    request: &Request,
+    event: audit::Event,
+    besides: impl FnOnce(&trail::Trail),
+) -> anyhow::Result<()> {
     if let Some(mut session) = control::connect(folder).await? {
         session.ask(request).await?;
         return match session.next::<Told>().await? {
@@ -80,6 +90,7 @@ pub async fn record(folder: &Path, request: &Request, event: audit::Event) -> an
         };
     }
     let trail = recording::open(folder, None).await?;
+    besides(&trail);
     trail.record(event);
     recording::close(&trail).await;
     Ok(())

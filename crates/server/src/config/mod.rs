@@ -19,7 +19,7 @@ pub use oidc::Oidc;
 pub use origin::{Origin, Origins};
 pub use sections::{
     Access, Audit, ClientCertificates, Data, Decoding, Dimse, Http, Limits, Log, LogFormat, Peer, Process,
-    Storage, Tls, Viewer,
+    Retention, Storage, Tls, Viewer,
 };
 pub use validate::Problem;
 
@@ -45,6 +45,8 @@ pub struct Config {
     pub audit: Audit,
     /// What is taken in.
     pub storage: Storage,
+    /// What goes by itself, and when.
+    pub retention: Retention,
     /// Limits.
     pub limits: Limits,
     /// Decoding and encoding of images.

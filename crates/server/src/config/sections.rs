@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{Listen, Network};
+use crate::retention::Rule;
 
 /// Where everything is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -233,6 +234,22 @@ impl Default for Storage {
             purge_after_seconds: 60,
             rejection_notes: archive::REJECTION_TITLES.map(str::to_owned).to_vec(),
         }
+    }
+}
+
+/// What goes by itself, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Studies that are removed in an hour, at most.
+    pub per_hour: u32,
+    /// Whose studies go how long after they were received; the first rule that fits decides. Without, nothing goes.
+    pub rules: Vec<Rule>,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { per_hour: 240, rules: Vec::new() }
     }
 }
 

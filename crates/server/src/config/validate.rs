@@ -41,6 +41,7 @@ pub(super) fn problems(config: &Config, mode: Mode, origins: &Origins) -> Vec<Pr
     check.sessions(config);
     check.audit(config);
     check.storage(config);
+    check.retention(config);
     check.limits(config);
     check.decoding(config);
     check.log(config);
@@ -251,6 +252,14 @@ impl Check<'_> {
                 "audit.syslog.certificate_file",
                 "certificate_file and key_file belong together: give both or none",
             );
+        }
+    }
+
+    fn retention(&mut self, config: &Config) {
+        for (i, rule) in config.retention.rules.iter().enumerate() {
+            for (key, why) in rule.problems() {
+                self.wrong(format!("retention.rules[{i}].{key}"), why);
+            }
         }
     }
 

@@ -19,9 +19,10 @@ use tokio_util::task::TaskTracker;
 
 use super::frames::{self, Frame};
 use super::{LINE, Request, SOCKET, socket_path};
+use crate::erasure::{self, Plan};
 use crate::event::{Event, Events, Progress};
 use crate::jobs::{self, Job};
-use crate::{people, recording, trail_command};
+use crate::{people, recording, retention, trail_command};
 
 /// Commands served at the same moment.
 const SESSIONS: usize = 64;
@@ -119,9 +120,20 @@ async fn session(
             return record(&mut write, &jobs, people::changed(detail)).await;
         }
         Ok(Request::LinkChanged { event }) => return record(&mut write, &jobs, *event).await,
+        Ok(Request::HoldChanged { event }) => return record(&mut write, &jobs, *event).await,
         Ok(Request::Verify) => Job::Verify,
         Ok(Request::Backup { to }) => Job::Backup { to },
         Ok(Request::Send(order)) => Job::Send(order),
+        Ok(Request::Erasable(wanted)) => {
+            let plan = erasure::plan(&archive, &jobs, &wanted).await;
+            return tell(&mut write, &plan.unwrap_or_else(|error| Plan::refused(&error))).await;
+        }
+        Ok(Request::Erase(wanted)) => Job::Erase(wanted),
+        Ok(Request::RetentionPlan(planned)) => Job::RetentionPlan(planned),
+        Ok(Request::TrustClock) => {
+            retention::trust(&jobs.trail);
+            return record(&mut write, &jobs, retention::trusted()).await;
+        }
         Err(error) => {
             return tell(&mut write, &Event::Failed { why: format!("the request cannot be read: {error}") })
                 .await;

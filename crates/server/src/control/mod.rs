@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::erasure::Wanted;
+use crate::retention::Planned;
 use crate::send::Order;
 
 pub use client::{Session, connect};
@@ -39,6 +41,14 @@ pub enum Request {
     },
     /// Send studies.
     Send(Order),
+    /// Tell what an erasure would take; the answer is a line with its plan.
+    Erasable(Wanted),
+    /// Erase for good.
+    Erase(Wanted),
+    /// Tell what rules of retention would remove, and when.
+    RetentionPlan(Planned),
+    /// The clock is right, although it is far ahead of when retention last looked.
+    TrustClock,
     /// Record that a command changed who is known or what somebody may do.
     AccessChanged {
         /// What, in words; no secret.
@@ -47,6 +57,11 @@ pub enum Request {
     /// Record what a command did to a link.
     LinkChanged {
         /// What; no secret.
+        event: Box<audit::Event>,
+    },
+    /// Record that a command made or released a legal hold.
+    HoldChanged {
+        /// What the audit is told.
         event: Box<audit::Event>,
     },
     /// Record that a command reads the audit trail, after all that happened before.

@@ -290,7 +290,7 @@ fn fingerprint(file: &Path) -> anyhow::Result<Certificate> {
     Ok(Certificate(Sha256::digest(&der).into()))
 }
 
-fn moment(seconds: i64) -> String {
+pub fn moment(seconds: i64) -> String {
     let moment = OffsetDateTime::from_unix_timestamp(seconds).ok();
     moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
 }
