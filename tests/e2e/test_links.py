@@ -127,7 +127,8 @@ WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWi
 
 def test_staff_make_and_withdraw_one_in_the_browser(world, pictures):
     visited = visit(pictures, [
-        step("open", url=f"{world.server.origin}/"), step("type", selector="#token", text=world.token), step("key", name="Enter"),
+        step("open", url=f"{world.server.origin}/"), step("click", text="Sign in with a token"),
+        step("type", selector="#token", text=world.token), step("key", name="Enter"),
         step("wait", text="Where it listens"), step("open", url=f"{world.server.origin}/studies/{synth.uid(SHOWN)}"),
         step("click", text="Share this study"), step("wait", text="Make the link"), step("shot", name="links-make", whole=True),
         step("type", selector="#label", text="Dr Browser"), step("click", text="Make the link"), step("wait", text="It is shown this once"),
@@ -137,7 +138,7 @@ def test_staff_make_and_withdraw_one_in_the_browser(world, pictures):
         step("click", selector="button.danger"), step("wait", text="withdrawn"),
     ], width=1280, height=900)
     check(visited)
-    secret = visited.found[12].split("#")[1]
+    secret = visited.found[13].split("#")[1]
     world.secrets.append(secret)
     assert world.enter(secret).status == 404
 
