@@ -372,7 +372,7 @@ mod tests {
             ("audit export --form csv", ErrorKind::InvalidValue),
             ("erase --patient P1", ErrorKind::MissingRequiredArgument),
             ("erase --reason asked --yes", ErrorKind::MissingRequiredArgument),
-            ("erase --study 1.2 --issuer X --reason asked", ErrorKind::MissingRequiredArgument),
+            ("erase --study 1.2 --issuer X --reason asked", ErrorKind::ArgumentConflict),
             ("erase --study 1.2 --case C7 --reason asked", ErrorKind::ArgumentConflict),
             ("hold add --study 1.2", ErrorKind::MissingRequiredArgument),
             ("hold add --reason r", ErrorKind::MissingRequiredArgument),

@@ -14,7 +14,7 @@ pub struct Erase {
     #[arg(long, value_name = "ID")]
     pub patient: Option<String>,
     /// Of this issuer (0010,0021); needed when studies of the ID name several. "" is those that name none.
-    #[arg(long, value_name = "ISSUER", requires = "patient")]
+    #[arg(long, value_name = "ISSUER", requires = "patient", conflicts_with_all = ["study", "case"])]
     pub issuer: Option<String>,
     /// A study (0020,000D).
     #[arg(long, value_name = "UID")]

@@ -56,7 +56,7 @@ pub struct HeldOn {
     #[arg(long, value_name = "ID")]
     pub patient: Option<String>,
     /// Of this issuer (0010,0021) alone; without, whichever.
-    #[arg(long, value_name = "ISSUER", requires = "patient")]
+    #[arg(long, value_name = "ISSUER", requires = "patient", conflicts_with_all = ["study", "case"])]
     pub issuer: Option<String>,
     /// As held by this custodian.
     #[arg(long, value_name = "NAME", default_value = "local", conflicts_with = "case")]
