@@ -1,60 +1,146 @@
 //! The studies that several lists of keys have in common, read from the table of keys alone: no study's row is looked at
-//! for a name of which only one word fits.
+//! for a name of which only one word fits. From the newest on, a part at a time, so that of two frequent words as much is
+//! read as a page takes.
 
 use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
 use super::key::Kind;
+use super::plan::Driver;
+use super::search::Asked;
 use super::sql::Sql;
 use crate::IndexError;
 
-/// Entries of all lists together that are read: some 0.1 ms for each 1,000, and 1 MiB.
-const ENTRIES: usize = 60_000;
+/// Studies of the first list that the first part is of.
+pub(super) const FIRST: usize = 2_000;
+/// How much larger each part is than the one before.
+const GROWTH: usize = 4;
+/// So few are rather looked at than compared with what follows.
+const FEW: usize = 256;
+/// Of so many studies the first list is read at once: of a word that half of them have some 8 MiB and 50 ms.
+const STRETCH: i64 = 1_000_000;
 
-/// The studies that have a key of each list, newest first, each as its moment and number. `None` for fewer than two lists,
-/// or when they are too long.
-pub(super) fn studies(
-    conn: &Connection,
+/// The parts, newest first.
+pub(super) struct Parts<'a> {
+    asked: &'a Asked<'a>,
     kind: Kind,
-    lists: &[Vec<String>],
-) -> Result<Option<Vec<(i64, i64)>>, IndexError> {
-    if lists.len() < 2 {
-        return Ok(None);
+    /// The list with the fewest studies, which is read in whole stretches.
+    first: &'a [String],
+    /// The others, which are read where the first has entries.
+    others: &'a [Vec<String>],
+    size: usize,
+    /// What is left of the first list's stretch, each as its moment and number, oldest first.
+    left: Vec<(i64, i64)>,
+    /// How many studies the stretches so far were of.
+    looked: i64,
+    /// The moment before which the next stretch begins.
+    before: Option<i64>,
+    is_over: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// Parts of the studies that have a key of each list, the rarest first; the first part is of so many.
+    pub(super) fn new(asked: &'a Asked<'a>, kind: Kind, lists: &'a [Vec<String>], size: usize) -> Self {
+        let (first, others) = match lists {
+            [first, others @ ..] => (first.as_slice(), others),
+            [] => (&[][..], &[][..]),
+        };
+        Self { asked, kind, first, others, size, left: Vec::new(), looked: 0, before: None, is_over: false }
     }
-    // Few words have few studies, mostly: what is read after them is only compared with them.
-    let mut lists: Vec<&Vec<String>> = lists.iter().collect();
-    lists.sort_by_key(|values| values.len());
-    let mut left = ENTRIES;
-    let mut common: Option<Vec<(i64, i64)>> = None;
-    for values in lists {
-        let mut sql = Sql::new("SELECT study, moment FROM study_key WHERE kind = ");
-        sql.bind(kind as i64).push(" AND value IN ").texts(values);
-        let mut found: Vec<(i64, i64)> = Vec::new();
-        let mut is_long = false;
-        sql.each(conn, |row| {
-            let Some(rest) = left.checked_sub(1) else {
-                is_long = true;
-                return Ok(ControlFlow::Break(()));
-            };
-            left = rest;
-            let study = row.get(0)?;
-            let fits =
-                |common: &Vec<(i64, i64)>| common.binary_search_by_key(&study, |(study, _)| *study).is_ok();
-            if common.as_ref().is_none_or(fits) {
-                found.push((study, row.get(1)?));
+
+    /// The studies of the next part that have a key of each list, newest first, each as its moment and number; among few
+    /// there may be others. `None` when all parts were read.
+    pub(super) fn next(&mut self, conn: &Connection) -> Result<Option<Vec<(i64, i64)>>, IndexError> {
+        while self.left.is_empty() {
+            if self.is_over {
+                return Ok(None);
+            }
+            let from = self.end(conn)?;
+            self.left = self.entries(conn, self.first, (from, self.before), |_| true)?;
+            self.looked += STRETCH;
+            self.before = from;
+            self.is_over = from.is_none();
+        }
+        let mut start = self.left.len().saturating_sub(self.size);
+        // Studies of one moment stay together.
+        while start > 0 && self.left[start - 1].0 == self.left[start].0 {
+            start -= 1;
+        }
+        let mut part = self.left.split_off(start);
+        let span = (part.first().map(|one| one.0), part.last().map(|one| one.0.saturating_add(1)));
+        for values in self.others {
+            if part.len() <= FEW {
+                break;
+            }
+            part = self.entries(conn, values, span, |entry| part.binary_search(entry).is_ok())?;
+        }
+        self.size = self.size.saturating_mul(GROWTH);
+        part.reverse();
+        Ok(Some(part))
+    }
+
+    /// The moment at which the next stretch ends, included; `None` for the last one.
+    fn end(&self, conn: &Connection) -> Result<Option<i64>, IndexError> {
+        // There are at most as many studies as the last one's number: only where there are more they are counted.
+        let most =
+            Sql::new("SELECT max(id) FROM study").first(conn, |row| Ok(row.get::<_, Option<i64>>(0)?))?;
+        if self.looked + STRETCH >= most.flatten().unwrap_or(0) {
+            return Ok(None);
+        }
+        let mut sql = Sql::new("SELECT s.moment FROM ");
+        Driver::Newest.source(&mut sql);
+        sql.push(" WHERE s.visible = 1");
+        if let Some(before) = self.before {
+            sql.push(" AND s.moment < ").bind(before);
+        }
+        sql.push(" ORDER BY s.moment DESC LIMIT 1 OFFSET ").bind(STRETCH);
+        sql.first(conn, |row| Ok(row.get(0)?))
+    }
+
+    /// The entries of one list in a span of moments that are wanted, each once, oldest first.
+    fn entries(
+        &self,
+        conn: &Connection,
+        values: &[String],
+        span: (Option<i64>, Option<i64>),
+        wanted: impl Fn(&(i64, i64)) -> bool,
+    ) -> Result<Vec<(i64, i64)>, IndexError> {
+        let mut found = Vec::new();
+        entries(self.asked, self.kind, values, span).each(conn, |row| {
+            let entry = (row.get(0)?, row.get(1)?);
+            if wanted(&entry) {
+                found.push(entry);
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        if is_long {
-            return Ok(None);
-        }
         found.sort_unstable();
         found.dedup();
-        common = Some(found);
+        Ok(found)
     }
-    let mut newest: Vec<(i64, i64)> =
-        common.unwrap_or_default().into_iter().map(|(study, moment)| (moment, study)).collect();
-    newest.sort_unstable_by(|one, other| other.cmp(one));
-    Ok(Some(newest))
+}
+
+/// The statement that gives the studies in scope that have one of these keys, from one moment on and before another.
+pub(super) fn entries(
+    asked: &Asked<'_>,
+    kind: Kind,
+    values: &[String],
+    (from, before): (Option<i64>, Option<i64>),
+) -> Sql {
+    let driver = Driver::Any(kind, values.to_vec());
+    let mut sql = Sql::new("SELECT k.moment, k.study FROM ");
+    driver.source(&mut sql);
+    sql.push(" WHERE ");
+    driver.bounds(&mut sql, asked.moments);
+    // Before what the search bounds: the engine walks by the first of two bounds.
+    if let Some(from) = from {
+        sql.push(" AND k.moment >= ").bind(from);
+    }
+    if let Some(before) = before {
+        sql.push(" AND k.moment < ").bind(before);
+    }
+    asked.moments.bounds(&mut sql, "k.moment");
+    sql.push(" AND ");
+    driver.within(&mut sql, asked.scoped);
+    sql
 }

@@ -19,7 +19,6 @@ const SPARE: usize = 64;
 /// The newest studies of a walk along keys, each once; `None` when the walk is no such, or too long.
 pub(super) fn newest(asked: &Asked<'_>, conn: &Connection) -> Result<Option<Vec<(i64, i64)>>, IndexError> {
     match &asked.plan.driver {
-        Driver::Found(studies) => return Ok(Some(studies.clone())),
         Driver::Any(..) | Driver::Keys { .. } if !asked.moments.by_zone() => {}
         _ => return Ok(None),
     }

@@ -38,8 +38,8 @@ pub(super) enum Driver {
     Merged(Kind, Vec<String>),
     /// Studies under the keys from one on and before another that fit a pattern; to be sorted.
     Keys { kind: Kind, from: String, before: Option<String>, pattern: String },
-    /// These studies, each with its moment, newest first.
-    Found(Vec<(i64, i64)>),
+    /// Studies under a key of each of several lists, in parts of all studies, newest first; the first part is of so many of the first list.
+    Common { kind: Kind, lists: Vec<Vec<String>>, first: usize },
     /// Studies whose numbers a query gives; to be sorted.
     Studies(Sql),
 }
@@ -67,6 +67,8 @@ const SORTABLE_NAMES: i64 = 20_000;
 const MERGED_WORDS: usize = 64;
 /// Words that are looked up for each study of another word: some 1 µs each.
 const PROBED: usize = 4;
+/// Studies of a word that are counted to find the rarest: some 20 µs for each 1,000.
+const COMPARED: i64 = 8_000;
 /// Different values of a range that are walked side by side.
 const VALUES: usize = 1_000;
 /// Custodians whose holdings are walked side by side in one statement.
@@ -107,7 +109,11 @@ pub(super) fn plan(
     {
         return Ok(plan);
     }
-    // Each has many. A walk in the right order stops at the end of the page.
+    // Each has many. What several lists have in common is few of each.
+    if let Some(common) = candidates.iter().find(|one| matches!(one.plan.driver, Driver::Common { .. })) {
+        return Ok(common.plan.clone());
+    }
+    // A walk in the right order stops at the end of the page.
     let mut ordered: Option<(i64, Plan)> = None;
     for candidate in &mut candidates {
         candidate.gather_values(conn)?;
@@ -147,8 +153,14 @@ pub(super) fn all(conn: &Connection, scoped: &Scoped, search: &Search) -> Result
         plans.push(candidate.plan.clone());
         candidate.gather_values(conn)?;
         plans.push(candidate.plan.clone());
-        if let Driver::Any(kind, values) = candidate.plan.driver {
-            plans.push(Plan { driver: Driver::Merged(kind, values), ..candidate.plan });
+        match candidate.plan.driver {
+            Driver::Any(kind, values) => {
+                plans.push(Plan { driver: Driver::Merged(kind, values), ..candidate.plan });
+            }
+            Driver::Common { kind, lists, .. } => {
+                plans.push(Plan { driver: Driver::Common { kind, lists, first: 100 }, ..candidate.plan });
+            }
+            _ => {}
         }
     }
     Ok(plans)
@@ -242,6 +254,14 @@ impl Candidate {
             Driver::Studies(studies) => {
                 sql.append(studies);
             }
+            Driver::Common { kind, lists, .. } => {
+                let driver = Driver::Any(*kind, lists.first().cloned().unwrap_or_default());
+                sql.push("SELECT 1 FROM ");
+                driver.source(&mut sql);
+                sql.push(" WHERE ");
+                driver.bounds(&mut sql, moments);
+                moments.bounds(&mut sql, "k.moment");
+            }
             driver => {
                 for (position, part) in driver.parts().iter().enumerate() {
                     sql.push(if position > 0 { " UNION ALL SELECT 1 FROM " } else { "SELECT 1 FROM " });
@@ -263,7 +283,7 @@ impl Driver {
             Driver::Newest => "study s INDEXED BY study_newest",
             Driver::Holdings(_) | Driver::Held(_) => "study s INDEXED BY study_of_custodian",
             Driver::Key(..) | Driver::Any(..) | Driver::Merged(..) | Driver::Keys { .. } => "study_key k",
-            Driver::Found(_) | Driver::Studies(_) | Driver::Granted(_) | Driver::Apart(_) => {
+            Driver::Common { .. } | Driver::Studies(_) | Driver::Granted(_) | Driver::Apart(_) => {
                 "study s NOT INDEXED"
             }
         });
@@ -273,10 +293,7 @@ impl Driver {
     /// Several holdings are one condition here; a search that wants them in order asks for each by [`Driver::apart`].
     pub(super) fn condition(&self, sql: &mut Sql, scoped: &Scoped, moments: &Moments) {
         self.bounds(sql, moments);
-        let (columns, moment) = match self.by_key() {
-            true => (Columns { custodian: "k.custodian", study: "k.study" }, "k.moment"),
-            false => (Columns { custodian: "s.custodian", study: "s.id" }, "s.moment"),
-        };
+        let moment = if self.by_key() { "k.moment" } else { "s.moment" };
         match self {
             Driver::Keys { pattern, .. } => {
                 sql.push(" AND k.value GLOB ").text(&glob_pattern(pattern));
@@ -284,15 +301,24 @@ impl Driver {
             }
             Driver::Studies(_) | Driver::Any(..) | Driver::Merged(..) => moments.bounds(sql, moment),
             Driver::Newest | Driver::Holdings(_) | Driver::Held(_) | Driver::Key(..) => {}
-            Driver::Granted(_) | Driver::Found(_) | Driver::Apart(_) => {}
+            Driver::Granted(_) | Driver::Common { .. } | Driver::Apart(_) => {}
         }
         moments.rest(sql, moment, "s.zone");
         sql.push(" AND ");
+        self.within(sql, scoped);
+    }
+
+    /// The part of the condition that keeps the walk within the scope.
+    pub(super) fn within(&self, sql: &mut Sql, scoped: &Scoped) {
+        let columns = match self.by_key() {
+            true => Columns { custodian: "k.custodian", study: "k.study" },
+            false => Columns { custodian: "s.custodian", study: "s.id" },
+        };
         scoped.condition(sql, columns);
     }
 
     /// The part of the condition that bounds the walk in its index.
-    fn bounds(&self, sql: &mut Sql, moments: &Moments) {
+    pub(super) fn bounds(&self, sql: &mut Sql, moments: &Moments) {
         match self {
             Driver::Newest => {
                 sql.push("s.visible = 1");
@@ -310,13 +336,8 @@ impl Driver {
                 sql.push("s.id IN ").list(studies, "").push(" AND s.visible = 1");
                 moments.bounds(sql, "s.moment");
             }
-            Driver::Found(studies) => {
-                let numbers = studies.iter().map(|(_, study)| *study);
-                sql.push("s.id IN ").list(numbers, "").push(" AND s.visible = 1");
-                moments.bounds(sql, "s.moment");
-            }
-            // Asked for by its parts alone.
-            Driver::Apart(_) => {
+            // Asked for by their parts alone.
+            Driver::Common { .. } | Driver::Apart(_) => {
                 sql.bind(0);
             }
             Driver::Key(kind, value) => {
@@ -542,11 +563,17 @@ fn by_name(
         },
         Rule::Fuzzy(key) => {
             let mut lists = Vec::new();
-            for wanted in Fuzzy::of(&key).words() {
+            let fuzzy = Fuzzy::of(&key);
+            for wanted in fuzzy.words() {
                 lists.extend(word::fitting(conn, wanted)?);
             }
-            if !few && let Some(studies) = common::studies(conn, words, &lists)? {
-                let plan = Plan { driver: Driver::Found(studies), answers: None, also: Vec::new() };
+            if !few
+                && fuzzy.words().len() > 1
+                && !lists.is_empty()
+                && let Some(lists) = frequent(conn, words, &lists)?
+            {
+                let driver = Driver::Common { kind: words, lists, first: common::FIRST };
+                let plan = Plan { driver, answers: None, also: Vec::new() };
                 return Ok(vec![Candidate { plan, certain: true }]);
             }
             let each = lists.iter().enumerate().map(|(at, held)| {
@@ -561,6 +588,26 @@ fn by_name(
         Rule::Universal | Rule::UidList(_) | Rule::Range { .. } => Vec::new(),
     };
     Ok(found)
+}
+
+/// The lists of keys, the one with the fewest studies first; `None` when one has so few that these are looked at one by one.
+fn frequent(
+    conn: &Connection,
+    kind: Kind,
+    lists: &[Vec<String>],
+) -> Result<Option<Vec<Vec<String>>>, IndexError> {
+    let mut counted = Vec::new();
+    for values in lists {
+        let mut sql = Sql::new("SELECT count(*) FROM (SELECT 1 FROM study_key WHERE kind = ");
+        sql.bind(kind as i64).push(" AND value IN ").texts(values).push(" LIMIT ").bind(COMPARED).push(")");
+        let count = sql.first(conn, |row| Ok(row.get::<_, i64>(0)?))?.unwrap_or(0);
+        if count <= FEW {
+            return Ok(None);
+        }
+        counted.push((count, values.len(), values));
+    }
+    counted.sort();
+    Ok(Some(counted.into_iter().map(|(_, _, values)| values.clone()).collect()))
 }
 
 /// The texts that begin as the pattern does: from the first on, and before the second, if there is an end. `None` when

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use access::{CustodianId, Scope};
 use rusqlite::{Connection, Row};
 
+use super::common::Parts;
 use super::error::corrupt;
 use super::filter;
 use super::gather;
@@ -78,9 +79,19 @@ impl Asked<'_> {
             bench: Bench::new(conn, self.search),
             found: Vec::new(),
         };
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        if let Driver::Common { kind, lists, first } = &self.plan.driver {
+            taking.skip = self.search.offset;
+            let mut parts = Parts::new(self, *kind, lists, *first);
+            while !taking.is_full()
+                && let Some(studies) = parts.next(conn)?
+            {
+                gather::each(self, conn, &studies, wanted, |ids| taking.take(ids))?;
+            }
+            return Ok(taking.found);
+        }
         if let Some(studies) = gather::newest(self, conn)? {
             taking.skip = self.search.offset;
-            let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
             gather::each(self, conn, &studies, wanted, |ids| taking.take(ids))?;
             return Ok(taking.found);
         }
@@ -175,7 +186,11 @@ impl Taking<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         self.found.push(ids);
-        Ok(if self.found.len() >= self.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= self.most
     }
 }
 

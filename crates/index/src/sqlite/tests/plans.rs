@@ -6,6 +6,7 @@ use model::matching::{Options, Rule, parse, parse_with};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::super::common::entries;
 use super::super::plan::{Driver, Plan, all, plan};
 use super::super::scope::{Scoped, granted as granted_lookup};
 use super::super::search::Asked;
@@ -58,7 +59,7 @@ fn name(driver: &Driver) -> &'static str {
         Driver::Merged(..) => "merged",
         Driver::Keys { .. } => "keys",
         Driver::Studies(_) => "studies",
-        Driver::Found(_) => "found",
+        Driver::Common { .. } => "common",
     }
 }
 
@@ -159,7 +160,8 @@ async fn further_kinds_of_matching_walk_along_keys() {
     let exact = |text: &str| Rule::Exact(text.into());
     for (filters, driver) in [
         (vec![(PatientName, Rule::Fuzzy("name17".into()))], "any"),
-        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "found"),
+        (vec![(PatientName, Rule::Fuzzy("name17 first".into()))], "any"),
+        (vec![(PatientName, Rule::Fuzzy("nam first".into()))], "common"),
         (vec![(PatientName, Rule::Fuzzy("first".into()))], "merged"),
         (vec![(ReferringPhysicianName, Rule::Fuzzy("referrer".into()))], "merged"),
         (vec![(PatientId, Rule::AnyOf(vec![exact("P1"), exact("P2")]))], "any"),
@@ -174,6 +176,16 @@ async fn further_kinds_of_matching_walk_along_keys() {
             let (scoped, moments, plan) = chosen(&conn, &scope(custodians), &search);
             let asked = asked(&plan, &scoped, &search, &moments);
             let mut all = vec![asked.ids().explain(&conn).unwrap()];
+            if let Driver::Common { kind, lists, .. } = &plan.driver {
+                let part = |values: &Vec<String>| {
+                    entries(&asked, *kind, values, (Some(17), Some(4_711))).explain(&conn).unwrap()
+                };
+                all = lists.iter().map(part).collect();
+                for steps in &all {
+                    let bounded = |step: &String| step.contains("value=? AND moment>? AND moment<?");
+                    assert!(steps.iter().any(bounded), "{filters:?}\n{}", steps.join("\n"));
+                }
+            }
             if let Driver::Merged(kind, values) = &plan.driver {
                 all.clear();
                 for value in values {
