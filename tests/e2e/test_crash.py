@@ -2,7 +2,8 @@
 
 Eight C-STORE and four STOW senders, each with a journal flushed after every acknowledgement. The process is killed at
 a random moment, started again, and everything acknowledged is fetched and compared. `OVERREAD_CYCLES` sets how often
-(20); `tests/crash` does 100.
+(20), `OVERREAD_LONGEST` how many seconds a cycle lasts at most (3); `tests/crash` does 100. After each hundred the store
+is proved as a whole, rebuilt, and a new one begun: what is looked at in each cycle does not grow without end.
 """
 
 import http.client
@@ -21,6 +22,8 @@ from support import part10, stow, synth, wire
 from support.server import Server, run
 
 CYCLES = int(os.environ.get("OVERREAD_CYCLES", 20))
+LONGEST = float(os.environ.get("OVERREAD_LONGEST", 3))
+LIFE = 100
 SEED = int(os.environ.get("OVERREAD_SEED", time.time_ns() % 1_000_000))
 DIMSE_SENDERS, STOW_SENDERS, READERS = 8, 4, 2
 READY_WITHIN = 2.0
@@ -200,16 +203,12 @@ def proved(server) -> None:
     assert len(before) == len(after) and [a for a, b in zip(before, after) if a != b] == []
 
 
-@pytest.mark.timeout(60 + CYCLES * 30)
-def test_kill_9(tmp_path, request):
-    moments = random.Random(SEED)
-    rig = Rig(tmp_path)
-    request.addfinalizer(rig.server.kill)
+def live(rig: Rig, cycles: range, moments: random.Random) -> tuple[int, float]:
+    """Kills a server so often; how many instances it showed, and the slowest start in seconds."""
     slowest, checked = 0.0, set()
-    print(f"seed {SEED}, {CYCLES} cycles")
     rig.server.start()
-    for cycle in range(CYCLES):
-        rig.cycle(moments.uniform(0.05, 3))
+    for cycle in cycles:
+        rig.cycle(moments.uniform(0.05, LONGEST))
         rig.server.start()
         slowest = max(slowest, rig.server.ready_after)
         assert rig.server.ready_after < READY_WITHIN, f"ready after {rig.server.ready_after:.2f} s in cycle {cycle}"
@@ -222,11 +221,25 @@ def test_kill_9(tmp_path, request):
         assert not rig.refusals, rig.refusals[:5]
     wrong = rig.check_all(rig.journal.acked)
     assert not wrong, wrong[:5]
-    print(f"{len(rig.journal.acked)} acknowledged, {len(checked)} seen, slowest start {slowest * 1000:.0f} ms")
-
     proved(rig.server)
     rig.server.stop()
-    shutil.rmtree(rig.server.data)
+    return len(checked), slowest
+
+
+@pytest.mark.timeout(60 + CYCLES * 30)
+def test_kill_9(tmp_path, request):
+    moments = random.Random(SEED)
+    print(f"seed {SEED}, {CYCLES} cycles of at most {LONGEST:g} s")
+    acked, seen, slowest = 0, 0, 0.0
+    for first in range(0, CYCLES, LIFE):
+        home = tmp_path / f"from-{first}"
+        home.mkdir()
+        rig = Rig(home)
+        request.addfinalizer(rig.server.kill)
+        shown, start = live(rig, range(first, min(first + LIFE, CYCLES)), moments)
+        acked, seen, slowest = acked + len(rig.journal.acked), seen + shown, max(slowest, start)
+        print(f"{min(first + LIFE, CYCLES)} cycles: {acked} acknowledged, {seen} seen, slowest start {slowest * 1000:.0f} ms", flush=True)
+        shutil.rmtree(home)
 
 
 def test_a_power_cut_before_the_index_was_flushed(tmp_path):
