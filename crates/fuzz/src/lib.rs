@@ -26,6 +26,8 @@ const SLOWEST: Duration = Duration::from_secs(5);
 const MEMORY: u64 = 512 << 20;
 /// The most inputs that are kept in memory for mutation.
 const POOL: usize = 4_096;
+/// Behaviours that are told apart at most: beyond them none is new. Some 36 MiB.
+const BEHAVIOURS: usize = 2_000_000;
 
 /// What to fuzz with.
 pub struct Target<'a> {
@@ -75,7 +77,8 @@ impl Target<'_> {
         while start.elapsed() < time {
             let input = mutate::mutate(&pool, self.words, self.longest, &mut random);
             count += 1;
-            if seen.insert(self.run_one(&input, seed, &mut random, &run)) {
+            let behaviour = self.run_one(&input, seed, &mut random, &run);
+            if seen.len() < BEHAVIOURS && seen.insert(behaviour) {
                 if pool.len() < POOL {
                     pool.push(input);
                 } else {
