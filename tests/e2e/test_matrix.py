@@ -12,9 +12,11 @@ import zipfile
 from dataclasses import dataclass, field
 
 import pytest
+from pydicom._uid_dict import UID_dictionary
 
 from support import stow, synth, wire
 from support.server import Server, run
+from test_tls import authority, context  # noqa: F401
 
 CONFIG = "[http]\ntls = false\n\n[[dimse.peers]]\naet = \"LISTED\"\ncustodian = \"alpha\"\n"
 JSON = "application/dicom+json"
@@ -351,29 +353,107 @@ def test_two_authorization_headers(world):
     assert connection.getresponse().status == 400
 
 
-def test_dimse(world):
-    """Titles store for their custodian; without a certificate none may ask for anything."""
-    server = world.server
+EXPLICIT = "1.2.840.10008.1.2.1"
+# What a title is to the server, how it calls, and whether it is let in.
+CALLERS = [
+    ("LISTED", None, True), ("LISTED", "client", True), ("OPEN", None, True), ("OPEN", "client", True), ("BOUND", "client", True),
+    # Whoever has not the certificate of a bound title is nobody.
+    ("BOUND", None, False), ("BOUND", "server", False), ("STRANGER", None, False), ("STRANGER", "client", False),
+]
+
+
+@pytest.fixture(scope="module")
+def entity(tmp_path_factory, authority):  # noqa: F811
+    """A server for DIMSE over TLS with titles that are configured, registered, and bound to a certificate."""
+    config = CONFIG + f"""
+[tls]
+certificate_file = "{authority['server'][0]}"
+key_file = "{authority['server'][1]}"
+client_ca_file = "{authority['ours'][0]}"
+client_certificates = "optional"
+"""
+    with Server(tmp_path_factory.mktemp("titles") / "data", flags=["--dimse-tls", "127.0.0.1:0"], config=config,
+                wanted=("http", "dimse", "dimse-tls")) as server:
+        world = World(server)
+        for name in ("alpha", "beta"):
+            world.tokens[f"of {name}"] = token(server, f"of {name}", name, ("administrator", f"custodian:{name}"))
+        command(server, "aet", "add", "OPEN", "--custodian", "alpha")
+        command(server, "aet", "add", "BOUND", "--custodian", "alpha", "--certificate", authority["client"][0])
+        command(server, "account", "grant", "BOUND", "--kind", "aet", "--role", "centre", "--on", "custodian:alpha")
+        world.put("of alpha", data(MINE), data(GONE))
+        world.put("of beta", data(THEIRS))
+        assert world.ask("of alpha", "delete", f"{STUDIES}/{synth.uid(GONE)}").status == 204
+        yield world
+
+
+def classes() -> list[str]:
+    """Every SOP Class that there is a name for: storage, query, retrieve, worklist, commitment, printing and all others."""
+    return [uid for uid, entry in UID_dictionary.items() if entry[1] in ("SOP Class", "Meta SOP Class", "Service Class")]
+
+
+def call(entity, authority, title, certificate, contexts):  # noqa: F811
+    tls = context(certificate=authority[certificate] if certificate else None)
+    return wire.Association(entity.server.dimse_tls, contexts, calling=title, tls=tls)
+
+
+@pytest.mark.parametrize("title,certificate,is_let_in", CALLERS)
+def test_services_of_a_title(entity, authority, title, certificate, is_let_in):  # noqa: F811
+    """AUTH-012: of all services a title has only those that the matrix has rows for; without its certificate none."""
+    offered = classes()
+    assert len(offered) > 250
+    accepted = set()
+    for start in range(0, len(offered), 120):
+        contexts = [(uid, [wire.IMPLICIT_LE]) for uid in offered[start:start + 120]]
+        if not is_let_in:
+            with pytest.raises(wire.Refused) as refused:
+                call(entity, authority, title, certificate, contexts)
+            assert refused.value.fields == (1, 1, 3)
+            continue
+        with call(entity, authority, title, certificate, contexts) as association:
+            accepted |= {uid for uid, _ in contexts if association.context_for(uid, wire.IMPLICIT_LE)}
+    others = {UID_dictionary[uid][0] for uid in accepted if uid != wire.VERIFICATION and "Storage" not in UID_dictionary[uid][0]}
+    assert not others, f"served: give them rows in this matrix: {others}"
+    commitment = {uid for uid in accepted if "Commitment" in UID_dictionary[uid][0]}
+    assert not commitment, commitment
+    assert (wire.VERIFICATION in accepted) == is_let_in and (synth.CT in accepted) == is_let_in
+
+
+@pytest.mark.parametrize("title,certificate", [(title, certificate) for title, certificate, is_let_in in CALLERS if is_let_in])
+def test_stores_of_a_title(entity, authority, title, certificate):  # noqa: F811
+    """AUTH-002, AUTH-006: own, foreign, absent and deleted are answered alike, and what is stored is the title's custodian's alone."""
+    before = entity.ask("of beta", "get", STUDIES, Accept=JSON).body
+    answers = {}
+    for what, study in (("own", MINE), ("foreign", THEIRS), ("absent", ABSENT), ("deleted", GONE)):
+        one = data(study)
+        with call(entity, authority, title, certificate, [(wire.VERIFICATION, [wire.IMPLICIT_LE]), (synth.CT, [EXPLICIT])]) as association:
+            number = association.context_for(synth.CT, EXPLICIT)
+            association.message += 1
+            association.send_command(number, wire.store_request(synth.CT, one.SOPInstanceUID, association.message))
+            association.send_data(number, synth.encode(one))
+            answers[what] = {tag: value for tag, value in association.response().items() if tag != 0x1000}
+        held = entity.ask("of alpha", "get", f"{STUDIES}/{synth.uid(study)}/metadata", Accept=JSON)
+        assert held.status == 200 and len(held.json()) == 1, (what, held)
+    assert answers["absent"][0x0900] == b"\0\0" and set(map(str, answers.values())) == {str(answers["absent"])}, answers
+    assert entity.ask("of beta", "get", STUDIES, Accept=JSON).body == before
+    for study in (ABSENT, GONE, MINE):
+        assert entity.ask("of beta", "get", f"{STUDIES}/{synth.uid(study)}/metadata", Accept=JSON).status == 404, study
+    for study in (THEIRS, ABSENT, GONE):
+        assert entity.ask("of alpha", "delete", f"{STUDIES}/{synth.uid(study)}").status == 204, study
+    assert entity.ask("of beta", "get", f"{STUDIES}/{synth.uid(THEIRS)}/metadata", Accept=JSON).status == 200
+
+
+def test_a_title_that_is_removed_is_nobody(world):
+    """From the next association on."""
+    server, one = world.server, data(20)
     command(server, "aet", "add", "CENTRE", "--custodian", "beta")
-    services = {"C-FIND": "1.2.840.10008.5.1.4.1.2.2.1", "C-MOVE": "1.2.840.10008.5.1.4.1.2.2.2", "C-GET": "1.2.840.10008.5.1.4.1.2.2.3",
-                "N-ACTION": "1.2.840.10008.1.20.1"}
-    contexts = [(wire.VERIFICATION, [wire.IMPLICIT_LE]), *((uid, [wire.IMPLICIT_LE]) for uid in services.values())]
-    for title in ("LISTED", "CENTRE"):
-        with wire.Association(server.dimse, contexts, calling=title) as association:
-            assert association.context_for(wire.VERIFICATION, wire.IMPLICIT_LE), title
-            for name, uid in services.items():
-                assert association.context_for(uid, wire.IMPLICIT_LE) is None, f"{name} is served: give it rows in this matrix"
-    stored = data(20)
-    explicit = "1.2.840.10008.1.2.1"
-    assert wire.store_one(server.dimse, stored.SOPClassUID, stored.SOPInstanceUID, explicit, synth.encode(stored), calling="CENTRE") == 0
-    url = f"{STUDIES}/{stored.StudyInstanceUID}/metadata"
+    assert wire.store_one(server.dimse, one.SOPClassUID, one.SOPInstanceUID, EXPLICIT, synth.encode(one), calling="CENTRE") == 0
+    url = f"{STUDIES}/{one.StudyInstanceUID}/metadata"
     assert world.ask("of beta", "get", url, Accept=JSON).status == 200
     assert world.ask("centre", "get", url, Accept=JSON).status == 404
     command(server, "aet", "remove", "CENTRE")
-    for title in ("CENTRE", "STRANGER"):
-        with pytest.raises(wire.Refused) as refused:
-            wire.Association(server.dimse, contexts, calling=title)
-        assert refused.value.fields == (1, 1, 3), title
+    with pytest.raises(wire.Refused) as refused:
+        wire.store_one(server.dimse, one.SOPClassUID, one.SOPInstanceUID, EXPLICIT, synth.encode(one), calling="CENTRE")
+    assert refused.value.fields == (1, 1, 3)
 
 
 def test_secrets_are_no_arguments(world):

@@ -9,8 +9,9 @@ use crate::{Action, Allowed, CustodianId, Reach, Scope};
 pub enum Door {
     /// A bearer token over HTTP.
     Token,
-    /// An account's password and second factor, on the pages.
-    Password,
+    /// An account that is signed in on the pages; by its password and second factor or by an identity provider, the row of
+    /// its login says.
+    Account,
     /// An access token of an identity provider over HTTP.
     Oidc,
     /// A calling AE title over DIMSE (PS3.8 9.3.2).
@@ -28,7 +29,7 @@ impl Door {
     pub fn name(self) -> &'static str {
         match self {
             Door::Token => "token",
-            Door::Password => "password",
+            Door::Account => "account",
             Door::Oidc => "oidc",
             Door::AeTitle => "aet",
             Door::Loopback => "loopback",

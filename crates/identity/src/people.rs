@@ -392,7 +392,7 @@ mod tests {
         let shown =
             |standing: &Standing, now| doors.stands(standing, now).unwrap().map(|who| who.to_string());
         for (standing, expected) in [
-            (account("dr.miller", version), Some("password:dr.miller")),
+            (account("dr.miller", version), Some("account:dr.miller")),
             (account("dr.miller", version - 1), None),
             (account("service", 1), None),
             (account("nobody", 1), None),

@@ -93,7 +93,7 @@ impl Recogniser {
                 let good = known.filter(|known| !known.disabled && known.version == *version);
                 Ok(good.map(|known| {
                     let allowed = snapshot.allowed(known, now);
-                    Principal::with(Door::Password, &known.name, known.custodian.clone(), allowed)
+                    Principal::with(Door::Account, &known.name, known.custodian.clone(), allowed)
                 }))
             }
             Standing::Link(digest) => Ok(self.link(digest, now)?.map(|(_, principal)| principal)),

@@ -268,7 +268,7 @@ fn asks_for(who: &Principal, reach: Option<&access::Reach>) -> bool {
 fn maker(register: &Register, who: &Principal) -> Result<Maker, LinkError> {
     let kinds: &[Kind] = match who.door() {
         Door::Token => &[Kind::Token],
-        Door::Password => &[Kind::Account],
+        Door::Account => &[Kind::Account],
         Door::Console => return Ok(Maker::Console),
         Door::AeTitle | Door::Oidc | Door::Loopback | Door::Link => return Err(LinkError::NotAllowed),
     };
