@@ -314,10 +314,10 @@ def test_what_the_trail_says(server, root):
         ("login", "serious", "nobody", "nobody", "the password was wrong"),
         ("login", "serious", "nobody", "root", "not looked at: too many tries from this address under this name"),
         ("login", "serious", "nobody", "nobody", "a set-up link that is good no more"),
-        ("configuration", "success", "password", "dr.miller", "changed its password"),
-        ("configuration", "success", "password", "dr.miller", "made new recovery codes"),
+        ("configuration", "success", "account", "dr.miller", "changed its password"),
+        ("configuration", "success", "account", "dr.miller", "made new recovery codes"),
         ("configuration", "success", "console", "console", "second factor of account dr.miller reset"),
-        ("logout", "success", "password", "dr.miller", "everywhere"),
+        ("logout", "success", "account", "dr.miller", "everywhere"),
         ("login", "success", "token", "administrator", "with a token"), ("logout", "success", "token", "administrator", ""),
     ]:
         assert expected in told, (expected, sorted(told))

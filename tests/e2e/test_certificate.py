@@ -89,21 +89,39 @@ def test_a_renewed_certificate_is_taken_without_a_restart(tmp_path, pairs, told)
         assert until(lambda: "the certificate expires soon" in server.log())
 
 
+def ended(home, authority):  # noqa: F811
+    """A pair of the authority's that ended years ago."""
+    key, request, certificate = (home / f"old{suffix}" for suffix in (".key", ".csr", ".pem"))
+    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=old"], check=True, capture_output=True)
+    own = home / "ca"
+    own.mkdir()
+    (own / "index").write_text("")
+    (own / "conf").write_text(f"[ca]\ndefault_ca=one\n[one]\ndatabase={own}/index\nnew_certs_dir={own}\nrand_serial=yes\n"
+                              "default_md=sha256\npolicy=any\nx509_extensions=leaf\n[any]\ncommonName=supplied\n"
+                              "[leaf]\nbasicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n")
+    subprocess.run(["openssl", "ca", "-batch", "-config", own / "conf", "-cert", authority["ours"][0], "-keyfile", authority["ours"][1], "-in", request,
+                    "-out", certificate, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z", "-notext"], check=True, capture_output=True)
+    return certificate, key
+
+
 def test_a_clients_certificate_that_has_ended_is_refused(tmp_path, authority):  # noqa: F811
     """TLS-005: expired, beside none and foreign in test_tls.py."""
-    key, request, certificate = (tmp_path / f"old{suffix}" for suffix in (".key", ".csr", ".pem"))
-    subprocess.run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=old"], check=True, capture_output=True)
-    home = tmp_path / "ca"
-    home.mkdir()
-    (home / "index").write_text("")
-    (home / "conf").write_text(f"[ca]\ndefault_ca=one\n[one]\ndatabase={home}/index\nnew_certs_dir={home}\nrand_serial=yes\n"
-                               "default_md=sha256\npolicy=any\nx509_extensions=leaf\n[any]\ncommonName=supplied\n"
-                               "[leaf]\nbasicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n")
-    subprocess.run(["openssl", "ca", "-batch", "-config", home / "conf", "-cert", authority["ours"][0], "-keyfile", authority["ours"][1], "-in", request,
-                    "-out", certificate, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z", "-notext"], check=True, capture_output=True)
     with mutual(tmp_path, authority, "required") as server:
         assert reaches(server, context(certificate=authority["client"]))
-        assert not reaches(server, context(certificate=(certificate, key)))
+        assert not reaches(server, context(certificate=ended(tmp_path, authority)))
+
+
+def test_an_ended_certificate_is_not_taken_for_a_good_one(tmp_path, pairs, authority):  # noqa: F811
+    place = (tmp_path / "certificate.pem", tmp_path / "key.pem")
+    put(pairs["first"], place)
+    config = f'[tls]\ncertificate_file = "{place[0]}"\nkey_file = "{place[1]}"\n'
+    with Server(tmp_path / "data", config=config, flags=["--insecure-loopback", "--dimse-tls", "127.0.0.1:0"],
+                wanted=("http", "dimse", "dimse-tls")) as server:
+        put(ended(tmp_path, authority), place)
+        server.process.send_signal(signal.SIGHUP)
+        assert until(lambda: server.metric("overread_certificate_reloads_total", result="failed") >= 1)
+        assert "it has expired, on 2021-01-01" in server.log()
+        assert shown(server) == der(pairs["first"][0])
 
 
 @pytest.mark.parametrize("size,digest,lets_in", [("2048", "sha256", True), ("1024", "sha256", False), ("2048", "sha1", False)])

@@ -126,19 +126,25 @@ WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWi
 
 
 def test_staff_make_and_withdraw_one_in_the_browser(world, pictures):
+    opened = world.make()
+    for _ in range(2):
+        world.cookie(opened["secret"])
+    told = "document.querySelector('nav .tag')?.textContent ?? ''"
     visited = visit(pictures, [
         step("open", url=f"{world.server.origin}/"), step("click", text="Sign in with a token"),
         step("type", selector="#token", text=world.token), step("key", name="Enter"),
-        step("wait", text="Where it listens"), step("open", url=f"{world.server.origin}/studies/{synth.uid(SHOWN)}"),
+        step("wait", text="Where it listens"), step("run", script=told), step("open", url=f"{world.server.origin}/studies/{synth.uid(SHOWN)}"),
         step("click", text="Share this study"), step("wait", text="Make the link"), step("shot", name="links-make", whole=True),
         step("type", selector="#label", text="Dr Browser"), step("click", text="Make the link"), step("wait", text="It is shown this once"),
         step("shot", name="links-made", whole=True), step("run", script="document.querySelector('pre').innerText"),
-        step("open", url=f"{world.server.origin}/links"), step("wait", text="Dr Browser"), step("shot", name="links-list", whole=True),
+        step("open", url=f"{world.server.origin}/links"), step("wait", text="Dr Browser"), step("run", script=told), step("shot", name="links-list", whole=True),
         step("click", selector="td a[href$='/withdraw']"), step("wait", text="cannot be undone"), step("shot", name="links-withdraw"),
         step("click", selector="button.danger"), step("wait", text="withdrawn"),
     ], width=1280, height=900)
     check(visited)
-    secret = visited.found[13].split("#")[1]
+    # Every page tells of openings until the list was looked at.
+    assert re.fullmatch(r"[0-9]+ new openings", visited.found[5]) and visited.found[17] == "", visited.found
+    secret = visited.found[14].split("#")[1]
     world.secrets.append(secret)
     assert world.enter(secret).status == 404
 

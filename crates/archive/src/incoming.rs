@@ -8,9 +8,10 @@ use bytes::Bytes;
 use index::{IndexError, Inserted};
 use model::transfer_syntax::Syntax;
 use model::{SopClassUid, SopInstanceUid, StudyUid};
-use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 
+use crate::places::Place;
 use crate::turn::Turn;
 use crate::work::{Ready, Work};
 use crate::{Archive, Outcome, Shared, StoreError, Stored};
@@ -57,7 +58,7 @@ impl Announced {
 /// At most [`crate::Config::receiving`] exist at once. Each holds two steps of bytes and its metadata.
 pub struct Incoming<'a> {
     shared: &'a Arc<Shared>,
-    _receiving: SemaphorePermit<'a>,
+    _receiving: Place,
     large: Option<OwnedSemaphorePermit>,
     stage: Stage,
     pending: Vec<Bytes>,
@@ -102,7 +103,7 @@ enum Stage {
 impl Archive {
     /// Begins to receive an instance on behalf of `who`.
     ///
-    /// Waits while [`crate::Config::receiving`] others are being received.
+    /// Waits while [`crate::Config::receiving`] others are being received, or three quarters of these by the same principal.
     ///
     /// # Errors
     /// [`StoreError::Denied`], [`StoreError::NoSpace`] below the disk's reserve, [`StoreError::Class`] for an announced
@@ -114,7 +115,7 @@ impl Archive {
         {
             return Err(StoreError::Class(class.to_string()));
         }
-        let receiving = self.shared.receiving.acquire().await.map_err(|_| closing())?;
+        let receiving = self.shared.receiving.take(who).await.map_err(|_| closing())?;
         let identity = Identity::default();
         if let (Some(class), Some(instance)) = (announced.sop_class, announced.sop_instance) {
             identity.set(class, instance);

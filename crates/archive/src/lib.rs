@@ -24,6 +24,7 @@ mod inflated;
 mod parse;
 mod pixels;
 mod place;
+mod places;
 mod purge;
 mod quarantine;
 mod rebuild;
@@ -85,8 +86,8 @@ struct Shared {
     index: Arc<dyn Index>,
     /// Sequences, and the order of commits.
     turns: turn::Turns,
-    /// One permit for each instance that is being received.
-    receiving: Semaphore,
+    /// One place for each instance that is being received.
+    receiving: places::Places,
     /// Permits for instances whose metadata grows past [`Config::small_metadata`].
     large: Arc<Semaphore>,
     placer: place::Placer,
@@ -116,7 +117,7 @@ impl Archive {
         let recovered = recover::recover(&config, &blobs, left, index.as_ref()).await?;
         let shared = Shared {
             turns: turn::Turns::after(recovered.last_sequence),
-            receiving: Semaphore::new(config.receiving),
+            receiving: places::Places::new(config.receiving),
             large: Arc::new(Semaphore::new(config.large_metadata_lanes)),
             placer: place::Placer::start(blobs.clone(), Arc::clone(&index), Arc::clone(&names)),
             purger: purge::Purger::start(

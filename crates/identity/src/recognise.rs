@@ -169,6 +169,24 @@ impl Recogniser {
         }))
     }
 
+    /// How many openings of its links somebody does not know of.
+    pub(crate) fn news(&self, who: &Principal) -> Result<u32, RegisterError> {
+        let snapshot = self.snapshot()?;
+        let kind = match who.door() {
+            Door::Token => Kind::Token,
+            Door::Account => Kind::Account,
+            _ => return Ok(0),
+        };
+        let known = snapshot.everybody.known.iter();
+        let maker = match known.clone().find(|known| known.kind == kind && known.name == who.name()) {
+            Some(known) => Maker::Principal(Some(known.id)),
+            None if kind == Kind::Token => Maker::Administrator,
+            None => return Ok(0),
+        };
+        let of_maker = snapshot.everybody.links.iter().filter(|link| link.maker == maker);
+        Ok(of_maker.map(|link| link.uses.saturating_sub(link.noticed)).sum())
+    }
+
     fn snapshot(&self) -> Result<Arc<Snapshot>, RegisterError> {
         match self.look()? {
             (_, Some(snapshot)) => Ok(snapshot),

@@ -79,6 +79,12 @@ impl Page<'_> {
     }
 }
 
+/// What somebody's links were opened for since it last looked.
+fn news(site: &Site, visitor: &Principal) -> Markup {
+    let news = site.links.as_ref().map_or(0, |links| links.news(visitor));
+    html! { @if news > 0 { " " span class="tag info" { (news) " new" span class="vh" { @if news == 1 { " opening" } @else { " openings" } } } } }
+}
+
 fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
     let current = |name| (title == name).then_some("page");
     html! {
@@ -96,7 +102,7 @@ fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
                         li { a href="/" aria-current=[current(crate::home::TITLE)] { "Server" } }
                         li { a href="/studies" aria-current=[current(crate::studies::TITLE)] { "Studies" } }
                         @if site.links.is_some() && [LinkKind::Share, LinkKind::Upload].iter().any(|kind| Links::may_make(visitor, *kind)) {
-                            li { a href="/links" aria-current=[current(crate::links::TITLE)] { "Links" } }
+                            li { a href="/links" aria-current=[current(crate::links::TITLE)] { "Links" (news(site, visitor)) } }
                         }
                     }
                 }

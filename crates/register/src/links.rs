@@ -86,6 +86,8 @@ pub struct Link {
     pub expires_at: i64,
     /// How often it was opened.
     pub uses: u32,
+    /// Of how many of these its maker knows.
+    pub noticed: u32,
     /// How often it may be.
     pub use_limit: Option<u32>,
     /// When it was withdrawn.
@@ -273,6 +275,19 @@ impl Register {
         })
     }
 
+    /// Notes of how many openings of each of these links, by number, its maker knows.
+    ///
+    /// # Errors
+    /// [`RegisterError`].
+    pub fn notice_links(&mut self, known: &[(i64, u32)]) -> Result<(), RegisterError> {
+        self.write(|tx| {
+            for (id, uses) in known {
+                tx.execute("UPDATE link SET noticed = max(noticed, ?2) WHERE id = ?1", params![id, uses])?;
+            }
+            Ok(())
+        })
+    }
+
     /// Takes one try of an access code, before it is known whether the code is right: tries at the same moment are
     /// counted, too. The last one locks the link until it is given back.
     ///
@@ -322,7 +337,7 @@ pub(crate) fn links(conn: &Connection, condition: &str) -> Result<Vec<Link>, Reg
     let mut links: Vec<Link> = Vec::new();
     let query = format!(
         "SELECT l.id, digest, kind, label, custodian, case_id, maker, maker_kind, maker_name, made_at, expires_at, uses,
-                use_limit, revoked_at, locked_until, memory, passes, lanes, salt, hash
+                use_limit, revoked_at, locked_until, memory, passes, lanes, salt, hash, noticed
          FROM link l LEFT JOIN link_code c ON c.link = l.id WHERE {condition} ORDER BY l.id"
     );
     each(conn, &query, |row| {
@@ -370,6 +385,7 @@ fn link(row: &Row<'_>) -> Result<Link, RegisterError> {
         made_at: row.get(9)?,
         expires_at: row.get(10)?,
         uses: row.get(11)?,
+        noticed: row.get(20)?,
         use_limit: row.get(12)?,
         revoked_at: row.get(13)?,
         locked_until: row.get(14)?,

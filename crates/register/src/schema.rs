@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_factors.sql"),
     include_str!("../migrations/0005_subjects.sql"),
     include_str!("../migrations/0006_holds.sql"),
+    include_str!("../migrations/0007_noticed.sql"),
 ];
 
 /// "OVRA": tells it from other SQLite databases (`PRAGMA application_id`).

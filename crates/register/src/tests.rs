@@ -105,6 +105,7 @@ fn link(digest: [u8; 32], expires_at: i64) -> Link {
         made_at: 0,
         expires_at,
         uses: 0,
+        noticed: 0,
         use_limit: None,
         revoked_at: None,
         locked_until: 0,
@@ -260,4 +261,31 @@ fn what_is_forgotten_is_in_no_byte() {
     }
     // A number is not given again, although the last ones are gone.
     assert_eq!(register.add_hold(&patient("P9"), "", "console:console", 3).unwrap(), 5);
+}
+
+/// At the limit nothing is added, and what is there can still be made to end sooner.
+#[test]
+fn a_grant_ends_sooner_at_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("access.db");
+    let mut register = Register::open(&file).unwrap();
+    register.add(Kind::Account, "dr.miller", &CustodianId::local(), 1).unwrap();
+    let other = rusqlite::Connection::open(&file).unwrap();
+    other
+        .execute_batch(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+             INSERT INTO given (principal, role, target, until, made_at)
+             SELECT (SELECT id FROM principal), 'reader', 'holding:a/1.' || i, NULL, 1 FROM n",
+        )
+        .unwrap();
+    let mut give = |target: &str, until| {
+        let grant = Grant { until, ..grant(Role::Reader, target) };
+        register.grant(Kind::Account, "dr.miller", &grant, 2)
+    };
+    assert!(matches!(give("holding:a/2.1", None), Err(RegisterError::TooMany(10_000))));
+    give("holding:a/1.7", Some(3)).unwrap();
+    let ends: Option<i64> = other
+        .query_row("SELECT until FROM given WHERE target = 'holding:a/1.7'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(ends, Some(3));
 }

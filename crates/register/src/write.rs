@@ -51,8 +51,12 @@ impl Register {
     /// [`RegisterError::Unknown`], [`RegisterError::TooMany`].
     pub fn grant(&mut self, kind: Kind, name: &str, grant: &Grant, now: i64) -> Result<(), RegisterError> {
         self.on(kind, name, |tx, id| {
-            let held: i64 =
-                tx.query_row("SELECT count(*) FROM given WHERE principal = ?1", [id], |row| row.get(0))?;
+            // A grant that is there may change, above all end sooner, however many there are.
+            let held: i64 = tx.query_row(
+                "SELECT count(*) FROM given WHERE principal = ?1 AND NOT (role = ?2 AND target = ?3)",
+                params![id, grant.role.name(), grant.on.to_string()],
+                |row| row.get(0),
+            )?;
             if held >= GRANTS {
                 return Err(RegisterError::TooMany(GRANTS));
             }

@@ -65,7 +65,7 @@ impl Certificate {
 
     /// Takes the new pair, or stays with the old one.
     fn reload(&self) {
-        match tls::pair(&self.chain, &self.key) {
+        match tls::pair(&self.chain, &self.key).and_then(still_good) {
             Ok(pair) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
                 tracing::info!(file = %self.chain.display(), "the certificate was read again");
@@ -101,6 +101,15 @@ impl Certificate {
         } else if left < SOON {
             tracing::warn!(file = %self.chain.display(), days = left.whole_days(), "the certificate expires soon");
         }
+    }
+}
+
+/// A pair that has ended helps nobody: whoever renewed it took the wrong files.
+fn still_good(pair: CertifiedKey) -> anyhow::Result<CertifiedKey> {
+    let end = pair.cert.first().and_then(|certificate| validity::end(certificate));
+    match end.filter(|end| *end <= OffsetDateTime::now_utc()) {
+        Some(end) => anyhow::bail!("it has expired, on {}", end.date()),
+        None => Ok(pair),
     }
 }
 

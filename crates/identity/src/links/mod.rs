@@ -150,6 +150,7 @@ impl Links {
             made_at: now,
             expires_at: wanted.expires_at,
             uses: 0,
+            noticed: 0,
             use_limit: wanted.use_limit,
             revoked_at: None,
             locked_until: 0,
@@ -231,6 +232,30 @@ impl Links {
         let maker = maker(&register, who).ok();
         let links = register.links()?.into_iter();
         Ok(links.filter(|link| sees(who, maker.as_ref(), link)).collect())
+    }
+
+    /// As [`Links::list`], for somebody who looks at them: from then on the maker of a link knows of its openings. What is
+    /// given says of how many it knew before.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub fn look(&self, who: &Principal) -> Result<Vec<Link>, LinkError> {
+        let links = self.list(who)?;
+        let mut register = self.register();
+        if let Ok(maker) = maker(&register, who) {
+            let news = links.iter().filter(|link| link.maker == maker && link.uses > link.noticed);
+            let news: Vec<_> = news.map(|link| (link.id, link.uses)).collect();
+            if !news.is_empty() {
+                register.notice_links(&news)?;
+            }
+        }
+        Ok(links)
+    }
+
+    /// How many openings of its links somebody does not know of; withdrawn ones are not counted. From memory.
+    pub fn news(&self, who: &Principal) -> u32 {
+        // Whoever cannot be told now is told at the next page.
+        self.doors.news(who).unwrap_or(0)
     }
 
     /// Why no link of this digest works.

@@ -220,6 +220,30 @@ fn uses_codes_and_locks() {
     assert_eq!(world.enter(&coded.token, &code, NOW + 901), "opened link:2 of console");
 }
 
+/// Whoever made a link is told of each opening once, and nobody else is.
+#[test]
+fn its_maker_is_told_of_openings() {
+    let mut world = World::new();
+    let who = world.service("coordinator", &[(Role::Coordinator, "custodian:a")]);
+    let other = world.service("other", &[(Role::Coordinator, "custodian:a")]);
+    let runs_it = world.service("root", &[(Role::Administrator, "everything")]);
+    let link = world.links.make(&who, &upload(), NOW).unwrap();
+    assert_eq!(world.links.news(&who), 0);
+    for _ in 0..2 {
+        world.enter(&link.token, "", NOW);
+    }
+    let told = [&who, &other, &runs_it].map(|who| world.links.news(who));
+    assert_eq!(told, [2, 0, 0]);
+    let before = |links: Vec<Link>| links.iter().map(|link| (link.uses, link.noticed)).collect::<Vec<_>>();
+    assert_eq!(before(world.links.look(&runs_it).unwrap()), [(2, 0)], "who runs the server sees it");
+    assert_eq!(world.links.news(&who), 2, "that tells its maker nothing");
+    assert_eq!(before(world.links.look(&who).unwrap()), [(2, 0)]);
+    assert_eq!(world.links.news(&who), 0);
+    world.enter(&link.token, "", NOW);
+    assert_eq!(world.links.news(&who), 1);
+    assert_eq!(before(world.links.look(&who).unwrap()), [(3, 2)]);
+}
+
 #[test]
 fn all_that_do_not_work_are_alike_and_guesses_are_slowed() {
     let world = World::new();

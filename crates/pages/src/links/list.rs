@@ -36,7 +36,7 @@ pub async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response
         Err(answer) => return answer,
     };
     let who = visitor.clone();
-    match off(&links, move |links| links.list(&who)).await {
+    match off(&links, move |links| links.look(&who)).await {
         Some(Ok(found)) => page(&site, &visitor, &found),
         Some(Err(error)) => failed(&site, &visitor, &error),
         None => unavailable(&site, Some(&visitor)),
@@ -100,7 +100,10 @@ fn row(link: &Link) -> Markup {
             td data-label="No." class="end num" { (link.id) }
             td data-label="To" { (purpose(link)) @if link.code.is_some() { ", with a code" } }
             td data-label="State" { span class={ "tag " (state.tone()) } { (state.words()) } }
-            td data-label="Opened" class="end num" { (link.uses) @if let Some(limit) = link.use_limit { " of " (limit) } }
+            td data-label="Opened" class="end num" {
+                (link.uses) @if let Some(limit) = link.use_limit { " of " (limit) }
+                @if link.uses > link.noticed { " " span class="tag info" { (link.uses - link.noticed) " new" } }
+            }
             td data-label="Last" class="num" { @if let Some(last) = last { (minute(last.at)) " from " (last.address) } @else { "–" } }
             td data-label="Until" class="num" { (minute(link.expires_at)) }
             td data-label="Made by" { (link.maker_name) }

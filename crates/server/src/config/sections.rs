@@ -261,7 +261,8 @@ pub struct Limits {
     pub instance_bytes: u64,
     /// Largest STOW-RS request, in bytes.
     pub request_bytes: u64,
-    /// Instances received at the same moment, over all doors; who comes later waits. At worst 2 MiB of memory each.
+    /// Instances received at the same moment, over all doors, three quarters of them of one principal at most; who comes
+    /// later waits. At worst 2 MiB of memory each.
     pub receiving: usize,
     /// DIMSE associations at the same moment.
     pub associations: usize,
