@@ -299,6 +299,7 @@ def test_what_the_trail_says(server, root):
     tokens = (server.data / "administrator.token").read_text().strip()
     browser = Browser(server)
     assert browser.post("/sign-in", token=tokens).headers["Location"] == "/" and browser.is_in(), "a token goes on working"
+    assert browser.post("/studies", name="x" * 20_000).status == 413, "not taken for a search for everything"
     browser.post("/sign-out")
     exported = run("audit", "--json", "export", "--data", server.data).stdout
     rows = [json.loads(line)["event"] for line in exported.splitlines()]

@@ -390,7 +390,8 @@ def test_commands_and_the_configuration(tmp_path):
     imports = [r for r in told if r["event"]["what"] == "import"]
     assert sum(sum(r["event"]["classes"].values()) for r in imports) == 4
     assert {r["event"]["patient"]["id"] for r in imports} == {"S50"}
-    assert [e["other"] for e in of("export") if e["service"] == "overread backup"] == [str(copy)]
+    copied = [(e["other"], e["outcome"], e.get("detail", "")) for e in of("export") if e["service"] == "overread backup"]
+    assert copied == [(str(copy), "success", "begins"), (str(copy), "success", "")], copied
     assert {e["service"] for e in of("start")} == {"overread serve", "overread verify", "overread rebuild"}
     (changed,) = of("configuration")
     assert changed["detail"].endswith("changed in: limits")

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use access::Principal;
 use audit::{Event, Outcome, What, Who};
 use axum::RequestExt;
 use axum::body::{Body, to_bytes};
@@ -10,8 +11,10 @@ use axum::extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use maud::html;
 
 use crate::FORM;
+use crate::layout::{Page, Width};
 use crate::site::Site;
 
 /// Tells what a request did, before its answer begins.
@@ -29,7 +32,10 @@ pub async fn tell(State(site): State<Arc<Site>>, mut request: Request, next: Nex
     let visitor = site.visitor(request.headers());
     let study = study(&mut request).await;
     let (request, query) = match what {
-        What::Query => with_query(request).await,
+        What::Query => match with_query(request).await {
+            Some(read) => read,
+            None => return too_long(&site, visitor.as_ref()),
+        },
         _ => (request, String::new()),
     };
     let response = next.run(request).await;
@@ -72,12 +78,22 @@ fn outcome(status: StatusCode) -> Outcome {
     }
 }
 
-/// What is searched for comes as a form; one that is longer than a form may be is searched for by nobody.
-async fn with_query(request: Request) -> (Request, String) {
+/// What is searched for comes as a form; `None` when it is longer than a form may be.
+async fn with_query(request: Request) -> Option<(Request, String)> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, FORM).await.unwrap_or_default();
+    let body = to_bytes(body, FORM).await.ok()?;
     let query = String::from_utf8_lossy(&body).into_owned();
-    (Request::from_parts(parts, Body::from(body)), query)
+    Some((Request::from_parts(parts, Body::from(body)), query))
+}
+
+fn too_long(site: &Site, visitor: Option<&Principal>) -> Response {
+    let main = html! {
+        h1 { "This search is too long" }
+        p { "What is searched for may have " (FORM >> 10) " KiB in all. Shorten it and try again." }
+        p { a href="/studies" { "Back to the studies" } }
+    };
+    let page = Page { title: "This search is too long", width: Width::Reading, main };
+    page.respond(StatusCode::PAYLOAD_TOO_LARGE, site, visitor)
 }
 
 #[cfg(test)]

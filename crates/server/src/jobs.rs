@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use access::Principal;
 use anyhow::{Context as _, bail};
 use archive::Archive;
-use audit::{Outcome, Recorder as _, What};
+use audit::{Outcome, Recorder, What};
 use tokio::sync::Mutex;
 use trail::Trail;
 
@@ -67,8 +67,8 @@ impl Job {
         }
     }
 
-    /// What the audit is told at its end; what is sent or erased is told study by study.
-    fn done(&self) -> Option<audit::Event> {
+    /// What the audit is told before it begins and at its end; what is sent or erased is told study by study.
+    fn told(&self) -> Option<audit::Event> {
         match self {
             Job::Verify => Some(recording::command(What::Start, "overread verify", Outcome::Success)),
             Job::Backup { to } => {
@@ -82,19 +82,52 @@ impl Job {
 
     /// Does it, and tells how it went; dropped, it stops where it is.
     pub async fn run(self, archive: Archive, context: &Context, events: Events) {
-        let done = self.done();
-        let result = match self {
-            Job::Verify => verify(&archive, &events).await,
-            Job::Backup { to } => backup(&archive, context, &to, &events).await,
-            Job::Send(order) => send::studies(&archive, &order, &context.trail, &events).await,
-            Job::Erase(wanted) => erasure::erase(&archive, context, &wanted, &events).await,
-            Job::RetentionPlan(planned) => retention::plan(&archive, &planned, &events).await,
+        let mut row = self.told().map(|event| Row::begun(&context.trail, event));
+        // What is copied out is told before the first byte of it, or not copied.
+        let told = match &row {
+            Some(_) => context.trail.settle().await,
+            None => Ok(()),
         };
-        let outcome = if result.is_ok() { Outcome::Success } else { Outcome::Serious };
-        if let Some(done) = done {
-            context.trail.record(audit::Event { outcome, ..done });
+        let result = match (told, self) {
+            (Err(error), _) => Err(anyhow::Error::new(error).context("the audit trail cannot be written")),
+            (Ok(()), Job::Verify) => verify(&archive, &events).await,
+            (Ok(()), Job::Backup { to }) => backup(&archive, context, &to, &events).await,
+            (Ok(()), Job::Send(order)) => send::studies(&archive, &order, &context.trail, &events).await,
+            (Ok(()), Job::Erase(wanted)) => erasure::erase(&archive, context, &wanted, &events).await,
+            (Ok(()), Job::RetentionPlan(planned)) => retention::plan(&archive, &planned, &events).await,
+        };
+        if let Some(row) = &mut row {
+            row.ended(if result.is_ok() { Outcome::Success } else { Outcome::Serious });
         }
         events.end(result).await;
+    }
+}
+
+/// A job in the audit trail: that it began, and how it ended, even if nobody waited for that.
+struct Row<'a> {
+    recorder: &'a dyn Recorder,
+    event: Option<audit::Event>,
+}
+
+impl<'a> Row<'a> {
+    fn begun(recorder: &'a dyn Recorder, event: audit::Event) -> Self {
+        recorder.record(audit::Event { detail: "begins".into(), ..event.clone() });
+        Self { recorder, event: Some(event) }
+    }
+
+    fn ended(&mut self, outcome: Outcome) {
+        if let Some(event) = self.event.take() {
+            self.recorder.record(audit::Event { outcome, ..event });
+        }
+    }
+}
+
+impl Drop for Row<'_> {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            let detail = "broken off: whoever asked went away, or the server stopped".into();
+            self.recorder.record(audit::Event { outcome: Outcome::Serious, detail, ..event });
+        }
     }
 }
 
@@ -235,6 +268,8 @@ fn remove(file: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
 
     #[test]
@@ -269,5 +304,39 @@ mod tests {
             assert_eq!(check_target(&at("data"), &at(to)).is_ok(), good, "{to}");
         }
         assert!(check_target(&at("data"), Path::new("relative")).is_err());
+    }
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(Outcome, String)>>);
+
+    impl audit::Recorder for Told {
+        fn has_room(&self) -> bool {
+            true
+        }
+
+        fn record(&self, event: audit::Event) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((event.outcome, event.detail));
+        }
+    }
+
+    /// A backup that its command left, or that the server's end cut, has rows as well.
+    #[test]
+    fn what_breaks_off_is_told() {
+        let event = || recording::command(What::Export, "overread backup", Outcome::Success);
+        for (end, expected) in [
+            (Some(Outcome::Success), (Outcome::Success, "")),
+            (Some(Outcome::Serious), (Outcome::Serious, "")),
+            (None, (Outcome::Serious, "broken off: whoever asked went away, or the server stopped")),
+        ] {
+            let told = Told::default();
+            let mut row = Row::begun(&told, event());
+            if let Some(outcome) = end {
+                row.ended(outcome);
+            }
+            drop(row);
+            let (outcome, detail) = expected;
+            let told = told.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+            assert_eq!(told, [(Outcome::Success, "begins".to_owned()), (outcome, detail.to_owned())]);
+        }
     }
 }

@@ -119,23 +119,24 @@ impl Shipper {
         let mut nothing = [0; 64];
         loop {
             let head = committed.borrow_and_update().sequence;
-            while link.sent < head && !stop.is_cancelled() {
+            // A page a turn, so that a long catch-up settles what it sent and hears the collector close. Where nothing can
+            // be read there is nothing to do until the trail grows.
+            let mut is_behind = link.sent < head;
+            if is_behind {
                 let rows = link.page().await?;
+                is_behind = !rows.is_empty() && rows.last().is_some_and(|last| last.sequence < head);
                 link.write(&rows, &self.source).await?;
             }
-            let settles =
-                link.flown.front().map_or(Duration::MAX, |(at, _)| SETTLED.saturating_sub(at.elapsed()));
+            let settles = match link.flown.front() {
+                _ if is_behind => Duration::ZERO,
+                Some((at, _)) => SETTLED.saturating_sub(at.elapsed()),
+                None => Duration::MAX,
+            };
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {
-                    if let Some(sent) = link.close().await {
-                        self.shipped(sent);
-                    }
+                    self.end(link).await;
                     return Ok(());
-                }
-                changed = committed.changed() => {
-                    if changed.is_err() {
-                        return Ok(());
-                    }
                 }
                 read = link.stream.read(&mut nothing) => {
                     // A collector has nothing to say.
@@ -143,16 +144,28 @@ impl Shipper {
                         return Err(Ended::Closed);
                     }
                 }
-                () = tokio::time::sleep(settles) => {
-                    if std::mem::take(failing) {
-                        tracing::info!("audit messages are shipped again");
+                changed = committed.changed(), if !is_behind => {
+                    if changed.is_err() {
+                        self.end(link).await;
+                        return Ok(());
                     }
-                    *pause = AGAIN.0;
+                }
+                () = tokio::time::sleep(settles) => {
                     if let Some(sent) = link.settled() {
+                        if std::mem::take(failing) {
+                            tracing::info!("audit messages are shipped again");
+                        }
+                        *pause = AGAIN.0;
                         self.shipped(sent);
                     }
                 }
             }
+        }
+    }
+
+    async fn end(&self, link: Link) {
+        if let Some(sent) = link.close().await {
+            self.shipped(sent);
         }
     }
 

@@ -78,7 +78,11 @@ class Server:
                 time.sleep(0.1)
                 self.kill()
                 raise DidNotStart("".join(self.output))
-        self._wait_ready(began, seconds)
+        try:
+            self._wait_ready(began, seconds)
+        except BaseException:
+            self.kill()
+            raise
         self.ready_after = time.monotonic() - began
         return self
 
