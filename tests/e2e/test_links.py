@@ -150,7 +150,7 @@ def test_staff_make_and_withdraw_one_in_the_browser(world, pictures):
 
 
 def test_what_does_not_work_looks_alike(world):
-    """Unknown, withdrawn, used up: one answer. Looking counts nothing."""
+    """AUTH-015: unknown, withdrawn, used up: one answer. Looking counts nothing."""
     withdrawn, used = world.make(), world.make(uses=1)
     world.withdraw(withdrawn["link"]["id"])
     for _ in range(3):
