@@ -21,6 +21,14 @@ const FEW: usize = 256;
 /// Of so many studies the first list is read at once: of a word that half of them have some 8 MiB and 50 ms.
 const STRETCH: i64 = 1_000_000;
 
+/// Studies that were found together.
+pub(super) struct Part {
+    /// Newest first, each as its moment and number.
+    pub studies: Vec<(i64, i64)>,
+    /// Whether each has a key of each list; where there are few there may be others.
+    pub is_exact: bool,
+}
+
 /// The parts, newest first.
 pub(super) struct Parts<'a> {
     asked: &'a Asked<'a>,
@@ -49,9 +57,8 @@ impl<'a> Parts<'a> {
         Self { asked, kind, first, others, size, left: Vec::new(), looked: 0, before: None, is_over: false }
     }
 
-    /// The studies of the next part that have a key of each list, newest first, each as its moment and number; among few
-    /// there may be others. `None` when all parts were read.
-    pub(super) fn next(&mut self, conn: &Connection) -> Result<Option<Vec<(i64, i64)>>, IndexError> {
+    /// The next part; `None` when all were read.
+    pub(super) fn next(&mut self, conn: &Connection) -> Result<Option<Part>, IndexError> {
         while self.left.is_empty() {
             if self.is_over {
                 return Ok(None);
@@ -67,17 +74,19 @@ impl<'a> Parts<'a> {
         while start > 0 && self.left[start - 1].0 == self.left[start].0 {
             start -= 1;
         }
-        let mut part = self.left.split_off(start);
-        let span = (part.first().map(|one| one.0), part.last().map(|one| one.0.saturating_add(1)));
+        let mut studies = self.left.split_off(start);
+        let span = (studies.first().map(|one| one.0), studies.last().map(|one| one.0.saturating_add(1)));
+        let mut is_exact = true;
         for values in self.others {
-            if part.len() <= FEW {
+            if studies.len() <= FEW {
+                is_exact = studies.is_empty();
                 break;
             }
-            part = self.entries(conn, values, span, |entry| part.binary_search(entry).is_ok())?;
+            studies = self.entries(conn, values, span, |entry| studies.binary_search(entry).is_ok())?;
         }
         self.size = self.size.saturating_mul(GROWTH);
-        part.reverse();
-        Ok(Some(part))
+        studies.reverse();
+        Ok(Some(Part { studies, is_exact }))
     }
 
     /// The moment at which the next stretch ends, included; `None` for the last one.
@@ -114,7 +123,8 @@ impl<'a> Parts<'a> {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        found.sort_unstable();
+        // Each value came in order: runs that are merged.
+        found.sort();
         found.dedup();
         Ok(found)
     }
@@ -140,6 +150,10 @@ pub(super) fn entries(
         sql.push(" AND k.moment < ").bind(before);
     }
     asked.moments.bounds(&mut sql, "k.moment");
+    // By zones the study's row says.
+    if !asked.moments.by_zone() {
+        asked.moments.rest(&mut sql, "k.moment", "");
+    }
     sql.push(" AND ");
     driver.within(&mut sql, asked.scoped);
     sql

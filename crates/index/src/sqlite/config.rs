@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Settings of [`super::SqliteIndex`].
 ///
-/// Worst-case memory with the defaults: 8 MiB for the writer's pages, 4 × 2 MiB for the readers', 0.5 MiB for
-/// checkpoints, and some 8 KiB for each of at most 5 × 64 prepared statements, so 19 MiB under load. Connections are
+/// Worst-case memory with the defaults: 8 MiB for the writer's pages, 4 × 16 MiB for the readers', 0.5 MiB for
+/// checkpoints, and some 8 KiB for each of at most 5 × 64 prepared statements, so 75 MiB under load. Connections are
 /// opened when first needed, and after two idle seconds their pages are given back.
 ///
 /// Files are never mapped into memory: a read error of the disk under a mapping would end the process (SIGBUS)
@@ -37,7 +37,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             readers: 4,
-            reader_cache_kib: 2_048,
+            reader_cache_kib: 16_384,
             writer_cache_kib: 8_192,
             statements: 64,
             group: 64,

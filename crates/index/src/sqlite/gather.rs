@@ -34,7 +34,8 @@ pub(super) fn newest(asked: &Asked<'_>, conn: &Connection) -> Result<Option<Vec<
     if found.len() > GATHERED {
         return Ok(None);
     }
-    found.sort_unstable_by(|one, other| other.cmp(one));
+    // Each value came in order: runs that are merged.
+    found.sort_by(|one, other| other.cmp(one));
     found.dedup();
     Ok(Some(found))
 }
@@ -50,7 +51,8 @@ fn is_all(asked: &Asked<'_>) -> bool {
         filter::study(&mut condition, *attribute, rule);
         attribute.level() == Level::Study && condition.is_empty()
     };
-    asked.plan.driver.by_key()
+    (asked.plan.driver.by_key() || matches!(asked.plan.driver, Driver::Common { .. }))
+        && !asked.moments.by_zone()
         && search.level == Level::Study
         && search.judge.is_none()
         && search.study.is_none()

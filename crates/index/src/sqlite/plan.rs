@@ -68,7 +68,7 @@ const MERGED_WORDS: usize = 64;
 /// Words that are looked up for each study of another word: some 1 µs each.
 const PROBED: usize = 4;
 /// Studies of a word that are counted to find the rarest: some 20 µs for each 1,000.
-const COMPARED: i64 = 8_000;
+const COMPARED: i64 = 2_000;
 /// Different values of a range that are walked side by side.
 const VALUES: usize = 1_000;
 /// Custodians whose holdings are walked side by side in one statement.
@@ -572,15 +572,18 @@ fn by_name(
                 && !lists.is_empty()
                 && let Some(lists) = frequent(conn, words, &lists)?
             {
+                // Who has a word for each of the key's is who fits it.
+                let answers = (lists.len() == fuzzy.words().len()).then_some(position);
                 let driver = Driver::Common { kind: words, lists, first: common::FIRST };
-                let plan = Plan { driver, answers: None, also: Vec::new() };
+                let plan = Plan { driver, answers, also: Vec::new() };
                 return Ok(vec![Candidate { plan, certain: true }]);
             }
             let each = lists.iter().enumerate().map(|(at, held)| {
                 let few = |(other, list): &(usize, &Vec<String>)| *other != at && list.len() <= PROBED;
                 let also =
                     lists.iter().enumerate().filter(few).map(|(_, list)| (words, list.clone())).collect();
-                let plan = Plan { driver: Driver::Any(words, held.clone()), answers: None, also };
+                let answers = (fuzzy.words().len() == 1).then_some(position);
+                let plan = Plan { driver: Driver::Any(words, held.clone()), answers, also };
                 Candidate { plan, certain: false }
             });
             each.collect()

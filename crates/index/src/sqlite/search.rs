@@ -84,9 +84,12 @@ impl Asked<'_> {
             taking.skip = self.search.offset;
             let mut parts = Parts::new(self, *kind, lists, *first);
             while !taking.is_full()
-                && let Some(studies) = parts.next(conn)?
+                && let Some(part) = parts.next(conn)?
             {
-                gather::each(self, conn, &studies, wanted, |ids| taking.take(ids))?;
+                let answers = self.plan.answers.filter(|_| part.is_exact);
+                let plan = Plan { answers, ..self.plan.clone() };
+                let asked = Asked { plan: &plan, ..*self };
+                gather::each(&asked, conn, &part.studies, wanted, |ids| taking.take(ids))?;
             }
             return Ok(taking.found);
         }
