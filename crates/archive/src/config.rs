@@ -16,8 +16,8 @@ pub struct Config {
     /// Largest instance in bytes of its encoded data set. Default 8 GiB; costs disk only.
     pub instance_max: u64,
     /// Instances received at the same moment, three quarters of them of one principal at most; who comes later waits.
-    /// Default 96; at worst 2 MiB each is held
-    /// (two steps of [`Config::step`] and [`Config::small_metadata`]), so 192 MiB in all.
+    /// Default 96; at worst 2 MiB each is held (two steps of [`Config::step`] and [`Config::small_metadata`]), so 192 MiB
+    /// in all.
     pub receiving: usize,
     /// Bytes collected before they are hashed, scanned and written in one step off the async threads. Default 256 KiB.
     pub step: usize,

@@ -19,9 +19,8 @@ pub(crate) struct Places {
 /// A place; it is free again when this is dropped.
 pub(crate) struct Place {
     _all: OwnedSemaphorePermit,
+    /// It keeps the counter of its principal alive.
     _own: OwnedSemaphorePermit,
-    /// What the next of the same principal counts by, while there is one.
-    _counter: Arc<Semaphore>,
 }
 
 impl Places {
@@ -36,10 +35,9 @@ impl Places {
 
     /// Waits for a place, first behind others of the same principal.
     pub(crate) async fn take(&self, who: &Principal) -> Result<Place, AcquireError> {
-        let counter = self.counter(who.to_string());
-        let own = Arc::clone(&counter).acquire_owned().await?;
+        let own = self.counter(who.to_string()).acquire_owned().await?;
         let all = Arc::clone(&self.all).acquire_owned().await?;
-        Ok(Place { _all: all, _own: own, _counter: counter })
+        Ok(Place { _all: all, _own: own })
     }
 
     fn counter(&self, who: String) -> Arc<Semaphore> {

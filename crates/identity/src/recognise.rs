@@ -177,8 +177,8 @@ impl Recogniser {
             Door::Account => Kind::Account,
             _ => return Ok(0),
         };
-        let known = snapshot.everybody.known.iter();
-        let maker = match known.clone().find(|known| known.kind == kind && known.name == who.name()) {
+        let mut known = snapshot.everybody.known.iter();
+        let maker = match known.find(|known| known.kind == kind && known.name == who.name()) {
             Some(known) => Maker::Principal(Some(known.id)),
             None if kind == Kind::Token => Maker::Administrator,
             None => return Ok(0),
