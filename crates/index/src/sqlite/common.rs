@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
+use super::driver::Driver;
 use super::key::Kind;
-use super::plan::Driver;
 use super::search::Asked;
 use super::sql::Sql;
 use crate::IndexError;

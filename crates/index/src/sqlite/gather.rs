@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use rusqlite::Connection;
 
+use super::driver::Driver;
 use super::filter;
-use super::plan::{Driver, Plan};
+use super::plan::Plan;
 use super::search::{Asked, Ids, along_keys};
 use super::sql::Sql;
 use crate::{IndexError, Level};

@@ -21,6 +21,7 @@ mod commitment;
 mod common;
 mod config;
 mod damage;
+mod driver;
 mod erase;
 mod error;
 mod filter;

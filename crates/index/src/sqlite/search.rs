@@ -8,11 +8,12 @@ use access::{CustodianId, Scope};
 use rusqlite::{Connection, Row};
 
 use super::common::Parts;
+use super::driver::Driver;
 use super::error::corrupt;
 use super::filter;
 use super::gather;
 use super::key::Kind;
-use super::plan::{Driver, Plan, plan};
+use super::plan::{Plan, plan};
 use super::scope::Scoped;
 use super::sql::Sql;
 use super::when::Moments;

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::common::entries;
-use super::super::plan::{Driver, Plan, all, plan};
+use super::super::driver::Driver;
+use super::super::plan::{Plan, all, plan};
 use super::super::scope::{Scoped, granted as granted_lookup};
 use super::super::search::Asked;
 use super::super::when::Moments;
