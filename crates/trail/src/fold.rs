@@ -49,10 +49,9 @@ struct Stranger {
 }
 
 impl Stranger {
+    /// A login that failed is none: it names accounts that there are, and nothing that was not verified.
     fn of(event: &Event) -> Option<Self> {
-        let is = event.what == What::NodeAuthentication
-            || (event.what == What::Login && event.outcome != Outcome::Success);
-        is.then(|| Self {
+        (event.what == What::NodeAuthentication).then(|| Self {
             what: event.what,
             outcome: event.outcome,
             service: event.service.clone(),
@@ -201,6 +200,11 @@ mod tests {
         }
         assert!(rows.len() <= config.windows + 2, "{}", rows.len());
         assert_eq!(rows.last().map(|row| row.who.address.as_str()), Some(""));
+        for account in 0..NAMES * 2 {
+            let mut guess = event(What::Login, "", &format!("account{account}"));
+            guess.outcome = Outcome::Serious;
+            assert!(windows.offer(&config, 0, 1, guess).is_some(), "an account that is guessed at is named");
+        }
         let known = event(What::Restricted, "1", "known");
         assert!(windows.offer(&config, 0, 1, known).is_some_and(|row| row.who.name == "known"));
         let told: u64 = rows.len() as u64 + windows.ended(i64::MAX).iter().map(|e| e.times).sum::<u64>();
