@@ -65,6 +65,31 @@ def key(row) -> tuple:
     return name(event["what"]), event["service"], event["outcome"], event.get("study", "")
 
 
+def test_rows_name_their_request(tmp_path):
+    """A client's own name for its request, or one that we make, stands in the answer and in the row: at DICOMweb, on the
+    pages, and where somebody is turned away. The log has none of a client's own choice."""
+    def entities(row) -> list[str]:
+        return [one["what"]["identifier"]["value"] for one in row.get("entity", []) if one["type"]["code"] == "XrequestId"]
+
+    with token_server(tmp_path / "data", env={"RUST_LOG": "debug"}) as server:
+        named = {"Authorization": f"Bearer {(server.data / 'administrator.token').read_text().strip()}"}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        asked = [("GET", "/dicom-web/studies", None, named), ("GET", "/dicom-web/series", None, {"Authorization": "Bearer 0"}),
+                 ("POST", "/sign-in", b"name=nobody&password=guess", form)]
+        given = [server.request(method, path, body, headers | {"X-Request-Id": f"JANE-{n}"}).headers["X-Request-Id"]
+                 for n, (method, path, body, headers) in enumerate(asked)]
+        assert given == ["JANE-0", "JANE-1", "JANE-2"]
+        made = [server.request("GET", f"/dicom-web/studies?limit={n}", None, named | more).headers["X-Request-Id"]
+                for n, more in enumerate(({}, {}, {"X-Request-Id": "no word"}, {"X-Request-Id": "x" * 129}))]
+        assert len(set(made)) == 4 and all(re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]+", one) for one in made)
+    told = {row["event"]["who"].get("request") for row in rows(tmp_path / "data")}
+    assert told == {None, *given, *made}
+    exported = run("audit", "export", "--form", "fhir", "--data", tmp_path / "data").stdout
+    assert {value for line in exported.splitlines() for value in entities(json.loads(line))} == {*given, *made}
+    assert "JANE" not in server.log()
+    assert run("audit", "verify", "--data", tmp_path / "data").returncode == DONE
+
+
 class Driver(threading.Thread):
     """Does its share of the actions, and keeps the journal: how often each was done, and to how many instances."""
 

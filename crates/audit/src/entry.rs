@@ -39,6 +39,7 @@ impl Entry {
             &mut event.who.door,
             &mut event.who.name,
             &mut event.who.address,
+            &mut event.who.request,
         ];
         texts.into_iter().for_each(clean_in_place);
         if let Some(patient) = &mut event.patient {

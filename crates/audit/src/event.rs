@@ -190,12 +190,20 @@ pub struct Who {
     /// The network address it came from; empty on this machine itself.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub address: String,
+    /// What its request was called ([`crate::RequestId`]); of several that became one row, the first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request: String,
 }
 
 impl Who {
     /// Somebody who was recognised.
     pub fn new(door: &str, name: &str, address: &str) -> Self {
-        Self { door: door.to_owned(), name: name.to_owned(), address: address.to_owned() }
+        Self {
+            door: door.to_owned(),
+            name: name.to_owned(),
+            address: address.to_owned(),
+            request: String::new(),
+        }
     }
 
     /// Somebody who was not.
@@ -211,6 +219,11 @@ impl Who {
     /// Whoever works on the machine itself.
     pub fn console() -> Self {
         Self::new("console", "console", "")
+    }
+
+    /// Asking by this request.
+    pub fn by(self, request: &crate::RequestId) -> Self {
+        Self { request: request.to_string(), ..self }
     }
 
     /// `door:name`, by which rows are found.

@@ -29,8 +29,8 @@ pub fn write(entry: &Entry, source: &Source) -> Value {
         if entry.event.outcome != Outcome::Success && !entry.event.detail.is_empty() {
             members.insert("outcomeDesc".into(), entry.event.detail.clone().into());
         }
-        if !message.objects.is_empty() {
-            let entities: Vec<Value> = message.objects.iter().map(entity).collect();
+        let entities: Vec<Value> = message.objects.iter().map(entity).chain(transaction(entry)).collect();
+        if !entities.is_empty() {
             members.insert("entity".into(), entities.into());
         }
     }
@@ -134,6 +134,20 @@ fn observer(source: &Source) -> Value {
     observer
 }
 
+/// What the request was called, as an entity of its own (BALP).
+fn transaction(entry: &Entry) -> Option<Value> {
+    let request = &entry.event.who.request;
+    (!request.is_empty()).then(|| {
+        json!({
+            "what": { "identifier": { "value": request } },
+            "type": {
+                "system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
+                "code": "XrequestId",
+            },
+        })
+    })
+}
+
 fn entity(one: &Object) -> Value {
     // BALP gives a query a role of its own.
     let is_query = matches!(one.content, Content::Query(_));
@@ -226,5 +240,12 @@ mod tests {
         assert_eq!(query["entity"][0]["role"]["code"], "24");
         assert_eq!(query["entity"][0]["query"], STANDARD.encode("PatientID=1"));
         assert_eq!(query["entity"].as_array().unwrap().len(), 1);
+        let who =
+            Who::new("token", "reader", "203.0.113.7").by(&crate::RequestId::given(b"trace-7").unwrap());
+        let source = Source { id: "gw".into(), site: String::new(), aet: "OVERREAD".into() };
+        let login = write(&Entry::new(0, 1, Event::new(What::Login, who, "test")), &source);
+        let entities = login["entity"].as_array().unwrap();
+        assert_eq!((entities.len(), &entities[0]["type"]["code"]), (1, &json!("XrequestId")));
+        assert_eq!(entities[0]["what"]["identifier"]["value"], "trace-7");
     }
 }

@@ -13,6 +13,7 @@ mod event;
 pub mod fhir;
 mod message;
 mod recorder;
+mod request;
 mod text;
 pub mod xml;
 
@@ -20,4 +21,5 @@ pub use entry::{Entry, EntryError};
 pub use event::{Change, Event, Outcome, Patient, What, Who};
 pub use message::{Source, moment};
 pub use recorder::{Recorder, Unrecorded};
+pub use request::RequestId;
 pub use text::clean;

@@ -267,6 +267,8 @@ fn details(entry: &Entry) -> Vec<(&'static str, String)> {
     let mut details = vec![("Service", event.service.clone())];
     details.extend((!event.custodian.is_empty()).then(|| ("Custodian", event.custodian.clone())));
     details.extend((!event.detail.is_empty()).then(|| (what, event.detail.clone())));
+    let request = &event.who.request;
+    details.extend((!request.is_empty()).then(|| ("X-Request-Id", request.clone())));
     details.extend((entry.times > 1).then(|| ("Accesses", entry.times.to_string())));
     details.extend(entry.until.map(|until| ("Last Access", moment(until))));
     details

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use access::Principal;
 use archive::{Archive, Which};
-use audit::{Recorder, Unrecorded};
+use audit::{Recorder, RequestId, Unrecorded, Who};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -285,7 +285,7 @@ impl App {
     pub(crate) async fn authenticate(&self, caller: &Caller) -> Result<Principal, Refusal> {
         let found = self.recognise(caller).await;
         if let Err(error) = &found {
-            self.0.recorder.record(audited::unrecognised(error, &caller.peer));
+            self.0.recorder.record(audited::unrecognised(error, caller.nobody()));
             if matches!(error, Unauthenticated::Invalid | Unauthenticated::Refused { .. }) {
                 self.0.rates.failure(caller.peer.address.ip())?;
             }
@@ -302,7 +302,7 @@ impl App {
 
     /// Tells the audit that somebody asked for what he may not have.
     pub(crate) fn denied(&self, who: &Principal, caller: &Caller, service: &'static str) {
-        self.0.recorder.record(audited::restricted(who, &caller.peer, service));
+        self.0.recorder.record(audited::restricted(caller.told(who), service));
     }
 
     /// A trace of what this caller asks, if the audit has room for it.
@@ -318,7 +318,7 @@ impl App {
                 "The audit trail cannot be written. Try again in some seconds.",
             ));
         }
-        Ok(Trace::new(&self.0.recorder, who, &caller.peer, subject, query))
+        Ok(Trace::new(&self.0.recorder, caller.told(who), subject, query))
     }
 
     /// A `Warning` header (PS3.18 8.3.4.2): only characters that a header may have are kept of the text.
@@ -334,6 +334,7 @@ impl App {
 pub(crate) struct Caller {
     pub(crate) headers: HeaderMap,
     pub(crate) peer: Arc<Peer>,
+    pub(crate) request: RequestId,
 }
 
 impl FromRequestParts<App> for Caller {
@@ -348,7 +349,22 @@ impl Caller {
     /// Whoever sent the request with this head. A cookie is among the headers only where it counts.
     pub(crate) fn of(app: &App, parts: &Parts) -> Self {
         let peer = parts.extensions.get::<Arc<Peer>>().cloned().unwrap_or_else(nobody);
-        Self { headers: same_origin::headers(parts, app.cors()), peer }
+        let request = parts.extensions.get::<RequestId>().cloned().unwrap_or_else(RequestId::make);
+        Self { headers: same_origin::headers(parts, app.cors()), peer, request }
+    }
+
+    /// Who is on whose side, for the audit.
+    pub(crate) fn told(&self, who: &Principal) -> Who {
+        Who::new(who.door().name(), who.name(), &self.address()).by(&self.request)
+    }
+
+    /// Somebody whom nothing is known of, for the audit.
+    pub(crate) fn nobody(&self) -> Who {
+        Who::nobody(&self.address()).by(&self.request)
+    }
+
+    fn address(&self) -> String {
+        self.peer.address.ip().to_canonical().to_string()
     }
 }
 
@@ -413,10 +429,9 @@ pub(crate) async fn respond(
     let method = method_name(&parts.method);
     let mut response = match app.cors().preflight(&parts.method, &parts.headers, allow) {
         Some(response) => response,
-        None => answer
-            .instrument(tracing::info_span!("request", http.method = method, http.route = route))
-            .await
-            .unwrap_or_else(IntoResponse::into_response),
+        None => {
+            answer.instrument(span(parts, method, route)).await.unwrap_or_else(IntoResponse::into_response)
+        }
     };
     finish(app, &parts.headers, &mut response, started);
     let status = response.status().as_str().to_owned();
@@ -425,6 +440,12 @@ pub(crate) async fn respond(
     metrics::histogram!("overread_http_request_seconds", "route" => route, "method" => method)
         .record(started.elapsed().as_secs_f64());
     response
+}
+
+/// What lines of the log say of the request that they are about.
+fn span(parts: &Parts, method: &str, route: &str) -> tracing::Span {
+    let id = parts.extensions.get::<RequestId>().map_or("", RequestId::for_log);
+    tracing::info_span!("request", http.method = method, http.route = route, id)
 }
 
 async fn answer(

@@ -15,7 +15,7 @@ use dicomweb::url::Path;
 use http::{Method, StatusCode};
 use model::StudyUid;
 
-use crate::authenticate::{Peer, Unauthenticated};
+use crate::authenticate::Unauthenticated;
 
 /// What a request is for.
 pub(crate) struct Subject {
@@ -89,16 +89,9 @@ struct Told {
 
 impl Trace {
     /// A trace of what `who` asks; of nothing without a subject.
-    pub(crate) fn new(
-        recorder: &Arc<dyn Recorder>,
-        who: &Principal,
-        peer: &Peer,
-        subject: Option<Subject>,
-        query: &str,
-    ) -> Self {
+    pub(crate) fn new(recorder: &Arc<dyn Recorder>, who: Who, subject: Option<Subject>, query: &str) -> Self {
         let over = subject.is_none();
         let subject = subject.unwrap_or_else(Subject::uri);
-        let who = Who::new(who.door().name(), who.name(), &address(peer.address));
         let mut event = Event::new(subject.what, who, subject.service);
         event.study = subject.study.map(|study| study.to_string()).unwrap_or_default();
         if subject.what == What::Query {
@@ -216,7 +209,7 @@ impl Told {
 }
 
 /// Whoever could not be recognised.
-pub(crate) fn unrecognised(why: &Unauthenticated, peer: &Peer) -> Event {
+pub(crate) fn unrecognised(why: &Unauthenticated, who: Who) -> Event {
     let outcome = if *why == Unauthenticated::Missing { Outcome::Minor } else { Outcome::Serious };
     let detail = match why {
         Unauthenticated::Missing => "no credentials".to_owned(),
@@ -224,7 +217,6 @@ pub(crate) fn unrecognised(why: &Unauthenticated, peer: &Peer) -> Event {
         Unauthenticated::Refused { why, whose } => format!("{why}: {whose}"),
         Unauthenticated::Unavailable => why.to_string(),
     };
-    let who = Who::nobody(&address(peer.address));
     Event { outcome, detail, ..Event::new(What::Login, who, "HTTP") }
 }
 
@@ -235,8 +227,7 @@ pub(crate) fn no_tls(peer: SocketAddr, why: &str) -> Event {
 }
 
 /// Somebody asked for what he may not have.
-pub(crate) fn restricted(who: &Principal, peer: &Peer, service: &str) -> Event {
-    let who = Who::new(who.door().name(), who.name(), &address(peer.address));
+pub(crate) fn restricted(who: Who, service: &str) -> Event {
     Event { outcome: Outcome::Serious, ..Event::new(What::Restricted, who, service) }
 }
 

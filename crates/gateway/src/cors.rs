@@ -14,7 +14,8 @@ const HEADERS: &str =
     "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, Range";
 /// What a page may read beside what every page may.
 const EXPOSED: &str = "Accept-Ranges, Allow, Content-Length, Content-Location, Content-Range, Content-Type, ETag, \
-    Location, Retry-After, Server-Timing, Warning, WWW-Authenticate";
+    Location, Retry-After, Server-Timing, Warning, \
+    WWW-Authenticate, X-Request-Id";
 
 /// Who may call from a browser.
 #[derive(Clone, Debug, Default)]

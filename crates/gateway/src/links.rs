@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use access::{Action, Allowed, Holding, Principal};
 use archive::Target;
-use audit::{Event, Who, moment};
+use audit::{Event, moment};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -172,7 +172,7 @@ async fn make(app: &App, caller: &Caller, body: &mut Upload) -> Result<Response,
     };
     let by = who.clone();
     let FreshLink { link, token, code } = off(move || links.make(&who, &wanted, now())).await??;
-    record(app, link_told(&link, LinkDone::Made, &told(&by, caller), SERVICE)).await;
+    record(app, link_told(&link, LinkDone::Made, &caller.told(&by), SERVICE)).await;
     tracing::info!(principal = %by, link = link.id, "a link was made");
     let url = format!("{}/s#{token}", app.root());
     let mut response =
@@ -192,7 +192,7 @@ async fn withdraw(app: &App, caller: &Caller, number: Option<i64>) -> Result<Res
     let by = who.clone();
     let (link, was_open) = off(move || links.revoke(&who, number, now())).await??;
     if was_open {
-        record(app, link_told(&link, LinkDone::Withdrawn, &told(&by, caller), SERVICE)).await;
+        record(app, link_told(&link, LinkDone::Withdrawn, &caller.told(&by), SERVICE)).await;
         tracing::info!(principal = %by, link = number, "a link was withdrawn");
     }
     let mut response = Response::new(Body::empty());
@@ -258,10 +258,6 @@ fn described(link: &Link) -> Value {
         "withdrawn": link.revoked_at.map(time),
         "openings": openings,
     })
-}
-
-fn told(who: &Principal, caller: &Caller) -> Who {
-    Who::new(who.door().name(), who.name(), &caller.peer.address.ip().to_canonical().to_string())
 }
 
 async fn whole(body: &mut Upload) -> Result<Vec<u8>, Refusal> {

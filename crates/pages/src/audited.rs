@@ -1,19 +1,19 @@
 //! What the pages tell the audit of whoever is in: who looked for and at what. Coming in and going out tell for themselves.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access::Principal;
-use audit::{Event, Outcome, What, Who};
+use audit::{Event, Outcome, What};
 use axum::RequestExt;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, MatchedPath, RawPathParams, Request, State};
+use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use maud::html;
 
 use crate::FORM;
+use crate::desk::Caller;
 use crate::layout::{Page, Width};
 use crate::site::Site;
 
@@ -27,8 +27,7 @@ pub async fn tell(State(site): State<Arc<Site>>, mut request: Request, next: Nex
         let text = "The audit trail cannot be written. Try again in some seconds.";
         return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     }
-    let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = address.map(|from| from.0.ip().to_canonical().to_string()).unwrap_or_default();
+    let Ok(from) = request.extract_parts::<Caller>().await;
     let visitor = site.visitor(request.headers());
     let study = study(&mut request).await;
     let (request, query) = match what {
@@ -41,8 +40,7 @@ pub async fn tell(State(site): State<Arc<Site>>, mut request: Request, next: Nex
     let response = next.run(request).await;
     // Whoever is sent to sign in has seen nothing.
     let Some(who) = visitor else { return response };
-    let who = Who::new(who.door().name(), who.name(), &address);
-    let mut event = Event::new(what, who, "pages");
+    let mut event = Event::new(what, from.principal(&who), "pages");
     event.outcome = outcome(response.status());
     if what == What::View {
         event.study = study;

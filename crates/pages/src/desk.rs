@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use audit::{Event, Outcome, What, Who};
+use audit::{Event, Outcome, RequestId, What, Who};
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::request::Parts;
 use identity::{Accounts, Refused};
@@ -80,43 +80,45 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The address that a request came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Caller(pub IpAddr);
+/// The address that a request came from, and what it is called.
+#[derive(Clone, Debug)]
+pub struct Caller(pub IpAddr, RequestId);
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(from.map_or(IpAddr::from([0, 0, 0, 0]), |from| from.0.ip().to_canonical())))
+        let address = from.map_or(IpAddr::from([0, 0, 0, 0]), |from| from.0.ip().to_canonical());
+        Ok(Self(address, parts.extensions.get().cloned().unwrap_or_else(RequestId::make)))
     }
 }
 
 impl Caller {
-    fn text(self) -> String {
-        if self.0.is_unspecified() { String::new() } else { self.0.to_string() }
+    fn who(&self, door: &str, name: &str) -> Who {
+        let address = if self.0.is_unspecified() { String::new() } else { self.0.to_string() };
+        Who::new(door, name, &address).by(&self.1)
     }
 
     /// The account of this name.
-    pub fn account(self, name: &str) -> Who {
-        Who::new("password", name, &self.text())
+    pub fn account(&self, name: &str) -> Who {
+        self.who("password", name)
     }
 
     /// The account of this name, which did not prove itself; none for a name that nobody has, which may be a password
     /// typed into the wrong field.
-    pub fn unproven(self, name: Option<&str>) -> Who {
-        Who::new("nobody", name.unwrap_or("nobody"), &self.text())
+    pub fn unproven(&self, name: Option<&str>) -> Who {
+        self.who("nobody", name.unwrap_or("nobody"))
     }
 
     /// Whoever was recognised so.
-    pub fn principal(self, who: &access::Principal) -> Who {
-        Who::new(who.door().name(), who.name(), &self.text())
+    pub fn principal(&self, who: &access::Principal) -> Who {
+        self.who(who.door().name(), who.name())
     }
 
     /// Somebody whom nothing is known of.
-    pub fn nobody(self) -> Who {
-        Who::nobody(&self.text())
+    pub fn nobody(&self) -> Who {
+        self.who("nobody", "nobody")
     }
 }
 

@@ -8,7 +8,7 @@ use audit::{Entry, Event, Outcome, What, Who};
 
 use crate::Config;
 
-/// What makes accesses equal: everything but counts, query and patient.
+/// What makes accesses equal: everything but counts, query, patient and the request's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     what: What,
@@ -26,7 +26,7 @@ impl Key {
         Self {
             what: event.what,
             outcome: event.outcome,
-            who: event.who.clone(),
+            who: Who { request: String::new(), ..event.who.clone() },
             service: event.service.clone(),
             study: event.study.clone(),
             custodian: event.custodian.clone(),

@@ -47,6 +47,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let (id, tls) = (request_id(request.headers()), self.peer.tls);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Arc::clone(&self.peer));
+        request.extensions_mut().insert(id.clone());
         request.extensions_mut().insert(ConnectInfo(self.peer.address));
         let router = self.site.router.clone();
         Box::pin(async move {
@@ -54,7 +55,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
                 Ok(()) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
                 Err(refusal) => refusal.into_response(),
             };
-            seal(response.headers_mut(), tls, id);
+            seal(response.headers_mut(), tls, &id);
             busy.link.answer_begins();
             Ok(response.map(|body| Answer { body, busy }))
         })

@@ -13,10 +13,11 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use identity::{LinkDone, Shut, Standing, link_told};
 use maud::{Markup, html};
 
-use super::told::{self, From, SERVICE};
+use super::told::{self, SERVICE};
 use super::{ENTRANCE, home, off};
 use crate::assets;
 use crate::cookie;
+use crate::desk::Caller;
 use crate::form::Form;
 use crate::guard::Scripted;
 use crate::layout::{Page, Tone, Width, notice, unavailable};
@@ -32,7 +33,7 @@ pub async fn ask(State(site): State<Arc<Site>>) -> Response {
 }
 
 /// Opens a link: its secret and its access code become a session.
-pub async fn enter(State(site): State<Arc<Site>>, from: From, body: Bytes) -> Response {
+pub async fn enter(State(site): State<Arc<Site>>, from: Caller, body: Bytes) -> Response {
     let (Some(links), Entry::Ask(entry)) = (&site.links, &site.entry) else { return dead(&site) };
     if !site.recorder.has_room() {
         return unavailable(&site, None);
@@ -49,7 +50,7 @@ pub async fn enter(State(site): State<Arc<Site>>, from: From, body: Bytes) -> Re
         }
         None => return unavailable(&site, None),
     };
-    let who = told::who(&opened.principal, &from);
+    let who = from.principal(&opened.principal);
     for event in link_told(&opened.link, LinkDone::Opened, &who, SERVICE) {
         site.recorder.record(event);
     }
@@ -90,7 +91,13 @@ pub fn dead(site: &Site) -> Response {
         h1 { "This link does not work, or no longer" }
         p { "Ask the centre that sent it for a new one." }
     };
-    Page { title: "Error: link", width: Width::Reading, main }.respond(StatusCode::NOT_FOUND, site, None)
+    scripted(Page { title: "Error: link", width: Width::Reading, main }, StatusCode::NOT_FOUND, site)
+}
+
+/// A page on which a link is waited for: one that is pasted into its address is opened.
+fn scripted(page: Page<'_>, status: StatusCode, site: &Site) -> Response {
+    let main = html! { (page.main) script src=(assets::link_script()) defer {} };
+    (Extension(Scripted), Page { main, ..page }.respond(status, site, None)).into_response()
 }
 
 fn shut(site: &Site, token: &str, why: &Shut) -> Response {
@@ -133,7 +140,7 @@ fn locked(site: &Site, wait: i64) -> Response {
 }
 
 fn later(page: Page<'_>, site: &Site, wait: i64) -> Response {
-    let mut response = page.respond(StatusCode::TOO_MANY_REQUESTS, site, None);
+    let mut response = scripted(page, StatusCode::TOO_MANY_REQUESTS, site);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
     response
 }
@@ -162,11 +169,9 @@ fn form(site: &Site, status: StatusCode, token: &str, problem: Option<&str>) -> 
                 button class="btn primary" { "Open" }
             }
         }
-        script src=(assets::link_script()) defer {}
     };
     let title = if problem.is_some() { "Error: open your link" } else { "Open your link" };
-    let page = Page { title, width: Width::Reading, main }.respond(status, site, None);
-    (Extension(Scripted), page).into_response()
+    scripted(Page { title, width: Width::Reading, main }, status, site)
 }
 
 /// Where the secret goes; the script fills it in and hides it.

@@ -153,7 +153,7 @@ pub fn made(site: &Site, visitor: &Principal, made: &FreshLink) -> Response {
         section class="card" aria-labelledby="link" {
             header { h2 id="link" { "The link" } }
             div class="card-body stack" {
-                pre class="paste wrap" tabindex="0" role="region" aria-label="The link" { (address) }
+                pre class="paste wrap" { (address) }
                 p class="small muted" {
                     @match made.link.kind {
                         LinkKind::Share => "Whoever opens it sees the images with the patient's name."
@@ -168,7 +168,7 @@ pub fn made(site: &Site, visitor: &Principal, made: &FreshLink) -> Response {
             section class="card" aria-labelledby="code" {
                 header { h2 id="code" { "The access code" } }
                 div class="card-body stack" {
-                    pre class="paste wrap" tabindex="0" role="region" aria-label="The access code" { (code) }
+                    pre class="paste wrap" { (code) }
                     p class="small muted" { "Send it another way than the link. After 5 wrong codes the link is locked for 15 minutes." }
                 }
             }

@@ -62,7 +62,7 @@ fn page(site: &Site, visitor: &Principal, links: &[Link]) -> Response {
                 p { "Nothing here yet. " @if asks { "Send a patient or a centre a link by which they send images, or share a study from its page." } @else { "Share a study from its page." } }
             }))
         } @else {
-            section class="card" aria-labelledby="made" {
+            div class="card" {
                 header {
                     h2 id="made" { "Newest first" }
                     @if links.len() > ROWS { span class="push" { (links.len() - ROWS) " older are not shown" } }

@@ -13,9 +13,10 @@ use maud::{Markup, html};
 use model::StudyUid;
 
 use super::form::{Filled, Wrong, made};
-use super::told::{self, From, SERVICE};
+use super::told::SERVICE;
 use super::{list, off};
 use crate::attributes::Attributes;
+use crate::desk::Caller;
 use crate::form::Form;
 use crate::layout::{Page, Width, not_found, unavailable};
 use crate::mask;
@@ -34,7 +35,7 @@ pub async fn form_for_images(State(site): State<Arc<Site>>, headers: HeaderMap) 
 pub async fn ask_for_images(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    from: From,
+    from: Caller,
     body: Bytes,
 ) -> Response {
     let filled = Filled::read(&Form::read(&body));
@@ -64,7 +65,7 @@ pub async fn form_for_study(
 pub async fn share_study(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    from: From,
+    from: Caller,
     Path(study): Path<String>,
     body: Bytes,
 ) -> Response {
@@ -88,7 +89,7 @@ async fn make(
     links: Arc<Links>,
     filled: &Filled,
     purpose: Purpose,
-    from: &From,
+    from: &Caller,
 ) -> Result<Response, Option<Wrong>> {
     if !site.recorder.has_room() {
         return Ok(unavailable(site, Some(visitor)));
@@ -96,7 +97,7 @@ async fn make(
     let (who, wanted) = (visitor.clone(), filled.wanted(purpose));
     match off(&links, move |links| links.make(&who, &wanted, now())).await {
         Some(Ok(fresh)) => {
-            let who = told::who(visitor, from);
+            let who = from.principal(visitor);
             site.record_all(link_told(&fresh.link, LinkDone::Made, &who, SERVICE)).await;
             tracing::info!(principal = %visitor, link = fresh.link.id, "a link was made");
             Ok(made(site, visitor, &fresh))

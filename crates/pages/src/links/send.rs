@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use self::files::Taking;
 use super::enter;
 use super::shown::came_by;
-use super::told::From;
+use crate::desk::Caller;
 use crate::layout::unavailable;
 use crate::site::Site;
 
@@ -71,7 +71,7 @@ pub async fn ask(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response 
 }
 
 /// Takes the files.
-pub async fn take(State(site): State<Arc<Site>>, from: From, request: Request) -> Response {
+pub async fn take(State(site): State<Arc<Site>>, from: Caller, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Some((link, visitor)) = came_by(&site, &parts.headers) else { return enter::dead(&site) };
     if visitor.scope_for(access::Action::Store).is_err() {

@@ -11,9 +11,10 @@ use http::{HeaderMap, StatusCode};
 use identity::{Link, Standing};
 use maud::{Markup, html};
 
-use super::told::{self, From, SERVICE};
+use super::told::SERVICE;
 use super::{SEND, SHOWN, enter};
 use crate::attributes::Attributes;
+use crate::desk::Caller;
 use crate::layout::{Page, Width, unavailable};
 use crate::mask;
 use crate::moment;
@@ -23,7 +24,7 @@ use crate::site::Site;
 const STUDIES: u32 = 100;
 
 /// The studies of a share.
-pub async fn show(State(site): State<Arc<Site>>, from: From, headers: HeaderMap) -> Response {
+pub async fn show(State(site): State<Arc<Site>>, from: Caller, headers: HeaderMap) -> Response {
     let Some((link, visitor)) = came_by(&site, &headers) else { return enter::dead(&site) };
     if visitor.scope_for(access::Action::Retrieve).is_err() {
         return Redirect::to(SEND).into_response();
@@ -36,7 +37,7 @@ pub async fn show(State(site): State<Arc<Site>>, from: From, headers: HeaderMap)
         Ok(found) => {
             let studies = read(&found);
             for study in &studies {
-                let mut event = Event::new(What::View, told::who(&visitor, &from), SERVICE);
+                let mut event = Event::new(What::View, from.principal(&visitor), SERVICE);
                 event.study = study.text("0020000D");
                 site.recorder.record(event);
             }

@@ -8,8 +8,9 @@ use http::{HeaderMap, StatusCode};
 use identity::{LinkDone, LinkError, link_told};
 use maud::html;
 
-use super::told::{self, From, SERVICE};
+use super::told::SERVICE;
 use super::{list, off};
+use crate::desk::Caller;
 use crate::layout::{Page, Width, unavailable};
 use crate::moment::now;
 use crate::site::Site;
@@ -52,7 +53,7 @@ pub async fn confirm(
 pub async fn withdraw(
     State(site): State<Arc<Site>>,
     headers: HeaderMap,
-    from: From,
+    from: Caller,
     Path(link): Path<String>,
 ) -> Response {
     let (visitor, links) = match list::staff(&site, &headers).await {
@@ -66,7 +67,7 @@ pub async fn withdraw(
     let who = visitor.clone();
     match off(&links, move |links| links.revoke(&who, id, now())).await {
         Some(Ok((link, true))) => {
-            let who = told::who(&visitor, &from);
+            let who = from.principal(&visitor);
             site.record_all(link_told(&link, LinkDone::Withdrawn, &who, SERVICE)).await;
             tracing::info!(principal = %visitor, link = id, "a link was withdrawn");
             Redirect::to("/links").into_response()

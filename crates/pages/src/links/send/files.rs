@@ -16,7 +16,7 @@ use http::header::CONTENT_TYPE;
 use tokio::sync::mpsc;
 
 use super::{Cut, Incoming};
-use crate::links::told::{self, From};
+use crate::desk::Caller;
 use crate::site::Site;
 
 /// Bytes of a file that tell what it is: the preamble, `DICM` and the file meta information (PS3.10 7.1).
@@ -74,8 +74,8 @@ const STOPPED: &str =
     "We have no room at the moment. What is marked as here is safe; send the rest later, by the same link.";
 
 impl<'a> Taking<'a> {
-    pub fn new(site: &'a Site, who: &'a Principal, from: &From) -> Self {
-        let kept = Kept::new(site, told::who(who, from), who.custodian().to_string());
+    pub fn new(site: &'a Site, who: &'a Principal, from: &Caller) -> Self {
+        let kept = Kept::new(site, from.principal(who), who.custodian().to_string());
         Self { site, who, source: format!("{who}@{}", from.0), kept, report: Report::default() }
     }
 
