@@ -37,5 +37,5 @@ pub use register::{
     Certificate, FILE, Held, Hold, Kind, Known, Link, LinkKind, Opening, RegisterError, Subject,
 };
 pub use secret::{Digest, digest, random};
-pub use session::{Lasts, Sessions, Standing};
+pub use session::{Lasts, Left, Sessions, Standing};
 pub use totp::Secret;

@@ -43,6 +43,15 @@ impl Default for Lasts {
     }
 }
 
+/// What is left of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// When nothing is asked.
+    pub idle: Duration,
+    /// Whatever is asked.
+    pub whole: Duration,
+}
+
 /// The sessions of one server. Moments are of a clock that only goes forward.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -94,6 +103,17 @@ impl Sessions {
         let session = sessions.get_mut(&digest(id)).filter(|session| session.is_good(self.lasts, now))?;
         session.used = session.used.max(now);
         Some(session.standing.clone())
+    }
+
+    /// What is left of the session of this identifier. Asking is not using.
+    pub fn left(&self, id: &str, now: Instant) -> Option<Left> {
+        let sessions = self.lock();
+        let session = sessions.get(&digest(id)).filter(|session| session.is_good(self.lasts, now))?;
+        let until = |then, lasts: Duration| lasts.saturating_sub(now.saturating_duration_since(then));
+        Some(Left {
+            idle: until(session.used, self.lasts.idle),
+            whole: until(session.began, self.lasts.whole),
+        })
     }
 
     /// Ends a session.
@@ -162,6 +182,26 @@ mod tests {
                 asked_at.iter().map(|at| sessions.find(&id, minutes(*at)).is_some()).collect();
             assert_eq!(found.last(), Some(&still_there), "{asked_at:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left() {
+        let start = Instant::now();
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let sessions = Sessions::new(Lasts { idle: minutes(30), whole: minutes(60) });
+        let id = sessions.begin(account("a"), start).unwrap();
+        for (asked, used, idle, whole) in
+            [(10, false, 20, 50), (20, false, 10, 40), (20, true, 30, 40), (45, false, 5, 15)]
+        {
+            let now = start + minutes(asked);
+            if used {
+                sessions.find(&id, now);
+            }
+            let left = Left { idle: minutes(idle), whole: minutes(whole) };
+            assert_eq!(sessions.left(&id, now), Some(left), "after {asked} minutes");
+        }
+        assert_eq!(sessions.left(&id, start + minutes(50)), None);
+        assert_eq!(sessions.left("", start), None);
     }
 
     #[test]

@@ -8,3 +8,5 @@ if (token && secret) {
   document.getElementById("token-field").hidden = true;
   document.getElementById("code").focus();
 }
+// Another link in the address of this page changes nothing but its fragment, so nothing would happen.
+addEventListener("hashchange", () => location.hash && location.replace(`${location.pathname}?${Date.now()}${location.hash}`));

@@ -10,6 +10,7 @@ form.addEventListener("submit", event => {
   const request = new XMLHttpRequest();
   const button = form.querySelector("button");
   button.disabled = true;
+  document.documentElement.dataset.sending = "1";
   bar.hidden = false;
   let told = -1;
   request.upload.addEventListener("progress", progress => {
@@ -21,6 +22,7 @@ form.addEventListener("submit", event => {
       said.textContent = percent < 100 ? `${percent} % sent` : "All sent. We look at each file now.";
     }
   });
+  request.addEventListener("loadend", () => delete document.documentElement.dataset.sending);
   request.addEventListener("load", () => {
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     document.title = page.title;

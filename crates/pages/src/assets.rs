@@ -1,18 +1,21 @@
-//! The stylesheet, the mark and three scripts, embedded. Their names carry a digest, so a browser may keep them for good.
+//! The stylesheets, the mark and the scripts, embedded. Their names carry a digest, so a browser may keep them for good.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use sha2::{Digest, Sha256};
 
+use crate::site::Site;
+
 /// A file that pages link to.
-struct Asset {
+pub struct Asset {
     name: String,
     media_type: &'static str,
-    bytes: &'static [u8],
+    bytes: Bytes,
 }
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| {
@@ -30,49 +33,72 @@ static LINK: LazyLock<Asset> = LazyLock::new(|| {
 static SEND: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("send", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/send.js"))
 });
+static SESSION: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("session", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/session.js"))
+});
 
 impl Asset {
     fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
-        let digest = Sha256::digest(bytes);
+        Self::made(stem, extension, media_type, Bytes::from_static(bytes))
+    }
+
+    /// A stylesheet that depends on the configuration.
+    pub fn of_style(stem: &str, text: String) -> Self {
+        Self::made(stem, "css", "text/css; charset=utf-8", text.into())
+    }
+
+    fn made(stem: &str, extension: &str, media_type: &'static str, bytes: Bytes) -> Self {
+        let digest = Sha256::digest(&bytes);
         let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         Self { name: format!("{stem}.{short}.{extension}"), media_type, bytes }
+    }
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        format!("/assets/{}", self.name)
     }
 }
 
 /// The stylesheet's address.
 pub fn style() -> String {
-    format!("/assets/{}", STYLE.name)
+    STYLE.address()
 }
 
 /// The mark's address.
 pub fn mark() -> String {
-    format!("/assets/{}", MARK.name)
+    MARK.address()
 }
 
 /// The address of the script that reads a set-up link's fragment.
 pub fn set_up() -> String {
-    format!("/assets/{}", SET_UP.name)
+    SET_UP.address()
 }
 
 /// The address of the script that takes a link's secret out of the address.
 pub fn link_script() -> String {
-    format!("/assets/{}", LINK.name)
+    LINK.address()
 }
 
 /// The address of the script that shows how far sending is.
 pub fn send_script() -> String {
-    format!("/assets/{}", SEND.name)
+    SEND.address()
+}
+
+/// The address of the script that tells when a session is about to end.
+pub fn session_script() -> String {
+    SESSION.address()
 }
 
 /// A file by its name.
-pub async fn serve(Path(file): Path<String>) -> Response {
-    let found = [&*STYLE, &*MARK, &*SET_UP, &*LINK, &*SEND].into_iter().find(|asset| asset.name == file);
+pub async fn serve(State(site): State<Arc<Site>>, Path(file): Path<String>) -> Response {
+    let known = [&*STYLE, &*MARK, &*SET_UP, &*LINK, &*SEND, &*SESSION].into_iter().chain(&site.session_style);
+    let found = known.into_iter().find(|asset| asset.name == file);
     match found {
         None => StatusCode::NOT_FOUND.into_response(),
         Some(asset) => {
             let headers =
                 [(CONTENT_TYPE, asset.media_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
-            (headers, asset.bytes).into_response()
+            (headers, asset.bytes.clone()).into_response()
         }
     }
 }

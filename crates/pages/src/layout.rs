@@ -4,11 +4,12 @@ use access::{Action, Door, Principal};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use identity::{LinkKind, Links};
+use identity::{Lasts, LinkKind, Links};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::assets;
+use crate::guard::Scripted;
 use crate::site::Site;
+use crate::{assets, here, session};
 
 /// Signs that pages use, drawn for 24 px.
 const SIGNS: &str = r#"<svg class="vh" aria-hidden="true" focusable="false">
@@ -40,11 +41,22 @@ pub struct Page<'a> {
 impl Page<'_> {
     /// The whole document.
     pub fn respond(self, status: StatusCode, site: &Site, visitor: Option<&Principal>) -> Response {
-        let document = self.document(site, visitor).into_string();
-        (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], document).into_response()
+        let session = site.lasts().zip(visitor);
+        let document = self.document(status, site, visitor, session).into_string();
+        let mut response = (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], document).into_response();
+        if session.is_some_and(|(_, visitor)| session::has_script(visitor)) {
+            response.extensions_mut().insert(Scripted);
+        }
+        response
     }
 
-    fn document(self, site: &Site, visitor: Option<&Principal>) -> Markup {
+    fn document(
+        self,
+        status: StatusCode,
+        site: &Site,
+        visitor: Option<&Principal>,
+        session: Option<(Lasts, &Principal)>,
+    ) -> Markup {
         let (body, main) = match self.width {
             Width::Reading => ("reading", "column stack-l"),
             Width::Dense => ("dense", "wide stack"),
@@ -60,12 +72,21 @@ impl Page<'_> {
                     title { (self.title) " – Overread" }
                     link rel="icon" href=(assets::mark()) type="image/svg+xml";
                     link rel="stylesheet" href=(assets::style());
+                    @if let (Some(style), Some((_, visitor))) = (&site.session_style, session) {
+                        link rel="stylesheet" href=(style.address());
+                        @if session::has_script(visitor) { script src=(assets::session_script()) type="module" {} }
+                    }
                 }
                 body class=(body) {
                     (PreEscaped(SIGNS))
                     a class="skip" href="#main" { "Skip to main content" }
                     (bar(self.title, site, visitor))
-                    main id="main" class=(main) { (self.main) }
+                    main id="main" class=(main) {
+                        (self.main)
+                        @if let (true, Some(request)) = (status.is_server_error(), here::request()) {
+                            p class="small muted" { "Give this number when you ask: " code { (request) } }
+                        }
+                    }
                     footer class="foot" {
                         @if visitor.is_some_and(|visitor| visitor.door() == Door::Link) {
                             p { "Questions? Ask the centre that sent you the link. Not a certified medical device." }
@@ -73,6 +94,7 @@ impl Page<'_> {
                         p { "Questions? Whoever runs this server finds the answers in docs/operations.md. Not a certified medical device." }
                         }
                     }
+                    @if let Some((lasts, visitor)) = session { (session::bar(lasts, visitor)) }
                 }
             }
         }

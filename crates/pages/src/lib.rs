@@ -1,7 +1,7 @@
 //! The pages for people: what this server is, and the studies that it holds.
 //!
-//! HTML is the application: every page works as a plain form. Three pages have a script of ours, which moves the secret of
-//! a link from the address into a field or shows how far sending is. Nothing that a patient's name could be
+//! HTML is the application: every page works as a plain form. Scripts of ours move the secret of a link from
+//! the address into a field, show how far sending is, and tell when a session is about to end. Nothing that a patient's name could be
 //! read from is shown without a session, and names are masked until they are asked for. This crate must not know SQL,
 //! DIMSE, nor how tokens are kept: whoever builds a [`Site`] says what a session stands for.
 
@@ -13,6 +13,7 @@ mod cookie;
 mod desk;
 mod form;
 mod guard;
+mod here;
 mod home;
 mod layout;
 mod links;
@@ -21,6 +22,7 @@ mod metadata;
 mod moment;
 mod providers;
 mod qr;
+mod session;
 mod sign_in;
 mod site;
 mod studies;
@@ -62,11 +64,13 @@ pub fn router(site: Site) -> Router {
         .route("/studies/{study}", get(study::show).post(study::reveal))
         .route("/studies/{study}/metadata", get(metadata::of_study))
         .route("/studies/{study}/series/{series}/metadata", get(metadata::of_series))
+        .route(session::SESSION, get(session::ask).post(session::keep))
         .route("/assets/{file}", get(assets::serve))
         .merge(links::router())
         .layer(DefaultBodyLimit::max(FORM))
         .merge(links::sending())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), audited::tell))
         .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), here::know))
         .with_state(site)
 }

@@ -8,12 +8,14 @@ use access::{Door, Principal};
 use archive::Archive;
 use audit::{Event, Recorder, Unrecorded};
 use http::HeaderMap;
-use identity::{Accounts, Links, Sessions, Standing};
+use identity::{Accounts, Lasts, Links, Sessions, Standing};
 
+use crate::assets::Asset;
 use crate::cookie;
 use crate::desk::Desk;
 use crate::links::{self, Limits, Uploads};
 use crate::providers::{Logins, Providers};
+use crate::session;
 
 /// Who a session stands for now; asked at each request, so that a revocation acts at the next one.
 pub type Stands = Arc<dyn Fn(&Standing) -> Option<Principal> + Send + Sync>;
@@ -31,6 +33,8 @@ pub struct Site {
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) providers: Option<Arc<dyn Providers>>,
     pub(crate) logins: Logins,
+    /// Shows when a session is about to end; none where there are no sessions.
+    pub(crate) session_style: Option<Asset>,
 }
 
 /// How people come in.
@@ -106,10 +110,15 @@ pub struct Listener {
 impl Site {
     /// A site that tells nobody what is done on it.
     pub fn new(archive: Archive, about: About, entry: Entry) -> Self {
+        let session_style = match &entry {
+            Entry::Open(_) => None,
+            Entry::Ask(ask) => Some(Asset::of_style("session", session::style(ask.sessions.lasts()))),
+        };
         Self {
             archive,
             about,
             entry,
+            session_style,
             links: None,
             uploads: Uploads::new(Limits::default()),
             recorder: Arc::new(Unrecorded),
@@ -163,6 +172,14 @@ impl Site {
         events.into_iter().for_each(|event| self.recorder.record(event));
         if !self.recorder.flushed().await {
             tracing::error!("the audit trail may not have on disk what was done to a link");
+        }
+    }
+
+    /// How long sessions last; none where there are none.
+    pub(crate) fn lasts(&self) -> Option<Lasts> {
+        match &self.entry {
+            Entry::Open(_) => None,
+            Entry::Ask(ask) => Some(ask.sessions.lasts()),
         }
     }
 

@@ -223,7 +223,7 @@ fn results(wanted: &Wanted, found: &SearchPage) -> Markup {
     }
     let last = wanted.offset + rows.len() as u64;
     html! {
-        section class="card" aria-labelledby="found" {
+        div class="card" {
             header {
                 h2 id="found" { @if wanted.is_search() { "Found" } @else { "Newest first" } }
                 span class="push num" { (range(wanted.offset, last, found.remaining)) }

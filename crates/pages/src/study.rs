@@ -135,7 +135,7 @@ fn facts(uid: &StudyUid, study: &Attributes, shown: bool) -> Markup {
 fn series_card(study: &StudyUid, series: &SearchPage) -> Markup {
     let rows = series.results.iter().filter_map(|result| Attributes::read(&result.json));
     html! {
-        section class="card" aria-labelledby="series" {
+        div class="card" {
             header {
                 h2 id="series" { "Series" }
                 @if series.remaining > 0 { span class="push" { (series.remaining) " more are not shown" } }

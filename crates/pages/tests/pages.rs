@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use access::Principal;
 use archive::{Announced, Archive, Framing};
+use audit::{Event, Recorder, RequestId, Unrecorded};
 use axum::Router;
 use axum::body::Body;
 use http::header::{
@@ -34,6 +35,10 @@ struct Page {
 
 impl World {
     async fn new(entry: Entry) -> Self {
+        Self::told(entry, Arc::new(Unrecorded)).await
+    }
+
+    async fn told(entry: Entry, recorder: Arc<dyn Recorder>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (blobs, left) = blob::Blobs::open(&folder.path().join("data"), blob::Limits::default()).unwrap();
         let index =
@@ -49,7 +54,8 @@ impl World {
             dicomweb: "https://here:8443/dicom-web".into(),
             calling: None,
         };
-        Self { router: pages::router(Site::new(archive, about, entry)), study, _folder: folder }
+        let site = Site::new(archive, about, entry).with_recorder(recorder);
+        Self { router: pages::router(site), study, _folder: folder }
     }
 
     async fn open() -> Self {
@@ -57,11 +63,16 @@ impl World {
     }
 
     async fn guarded() -> Self {
+        Self::guarded_and_told(Arc::new(Unrecorded)).await
+    }
+
+    async fn guarded_and_told(recorder: Arc<dyn Recorder>) -> Self {
         let stands =
             |standing: &Standing| (*standing == Standing::Token(digest(TOKEN))).then(Principal::console);
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::open(&folder.path().join(identity::FILE)).unwrap();
-        Self::new(Entry::Ask(Ask::new(Arc::new(stands), Sessions::default(), accounts, true))).await
+        let ask = Ask::new(Arc::new(stands), Sessions::default(), accounts, true);
+        Self::told(Entry::Ask(ask), recorder).await
     }
 
     async fn get(&self, path: &str, cookie: Option<&str>) -> Page {
@@ -262,4 +273,29 @@ async fn the_stylesheet_may_be_kept() {
     assert!(page.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"));
     assert!(page.text.len() < 24_000 && !page.text.contains("url("), "small, and from here");
     assert_eq!(world.get("/assets/overread.css", None).await.status, StatusCode::NOT_FOUND);
+}
+
+/// A trail that cannot take anything.
+struct Full;
+
+impl Recorder for Full {
+    fn has_room(&self) -> bool {
+        false
+    }
+
+    fn record(&self, _: Event) {}
+}
+
+#[tokio::test]
+async fn a_failure_gives_a_number_to_quote() {
+    let world = World::guarded_and_told(Arc::new(Full)).await;
+    for (path, status, quoted) in
+        [("/s", StatusCode::NOT_FOUND, false), ("/sign-in", StatusCode::SERVICE_UNAVAILABLE, true)]
+    {
+        let request = Request::post(path).extension(RequestId::given(b"trace-7").unwrap());
+        let page = world.ask(request, None, Body::empty()).await;
+        assert_eq!(page.status, status, "{path}");
+        let line = "Give this number when you ask: <code>trace-7</code>";
+        assert_eq!(page.text.contains(line), quoted, "{}", page.text);
+    }
 }

@@ -62,9 +62,13 @@ const totp = (secret, steps) => {
   return String((hash.readUInt32BE(at) & 0x7fffffff) % 1000000).padStart(6, '0');
 };
 
+const AXE_TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const axeSource = plan.steps.some(one => one.do === 'axe') ? readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8') : '';
+
 const steps = {
   async open({ url }) { await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 60000 }); },
-  async wait({ text, selector, seconds = 60 }) {
+  async wait({ text, selector, script, seconds = 60 }) {
+    if (script) await page.waitForFunction(script, { timeout: seconds * 1000, polling: 100 });
     if (selector) await page.waitForSelector(selector, { timeout: seconds * 1000 });
     if (text) await page.waitForFunction(t => document.body.innerText.includes(t), { timeout: seconds * 1000, polling: 100 }, text);
   },
@@ -137,6 +141,38 @@ const steps = {
   async cookie({ name, value, url }) { await page.setCookie({ name, value, url, httpOnly: true, sameSite: 'Strict' }); },
   async shot({ name, whole = false }) { await page.screenshot({ path: `${plan.folder}/${name}.png`, fullPage: whole }); },
   async theme({ name }) { await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: name }]); },
+  // What axe finds at this state of the page, on a phone and a desk, in either theme; and whether it scrolls sideways at
+  // 320 px, or at 640 px with text of twice the size. The window is left as it was.
+  async axe({ state }) {
+    const before = page.viewport(), wrong = [], unsure = [];
+    for (const width of [390, 1280]) {
+      for (const theme of ['light', 'dark']) {
+        await page.setViewport({ width, height: 900 });
+        // Nothing moves, so that no colour is caught on its way to another.
+        await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
+        if (!await page.evaluate('typeof axe === "object"')) await page.evaluate(axeSource);
+        const { violations, incomplete } = await page.evaluate(async tags =>
+          axe.run(document, { runOnly: tags, preload: false, resultTypes: ['violations', 'incomplete'] }), AXE_TAGS);
+        const told = found => found.map(one => `${state} ${width} ${theme} ${one.id}: ${one.nodes.map(node => node.target.join(' ')).join(', ')}`);
+        wrong.push(...told(violations));
+        unsure.push(...told(incomplete));
+      }
+    }
+    for (const [width, size] of [[320, 100], [640, 200]]) {
+      await page.setViewport({ width, height: 900 });
+      const wide = await page.evaluate(size => {
+        document.documentElement.style.fontSize = `${size}%`;
+        const root = document.documentElement, wide = root.scrollWidth > root.clientWidth;
+        root.style.fontSize = '';
+        return wide;
+      }, size);
+      if (wide) wrong.push(`${state}: scrolls sideways at ${width} px with text at ${size} %`);
+    }
+    const [title, headings] = await page.evaluate(() => [document.title, document.querySelectorAll('h1').length]);
+    if (headings !== 1) wrong.push(`${state}: ${headings} first headings`);
+    await page.setViewport(before);
+    return { state, title, wrong, unsure };
+  },
   async upload({ selector, file }) { await (await page.waitForSelector(selector)).uploadFile(file); },
   async forget() { requests.length = 0; return Date.now(); },
   async now() { return Date.now(); },
