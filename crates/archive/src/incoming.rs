@@ -188,7 +188,7 @@ impl Incoming<'_> {
             });
             let (ready, turn) = flushed.await.map_err(lost)??;
             turn.comes().await;
-            commit(&shared, ready).await
+            commit(&shared, ready, turn).await
         });
         ending.await.map_err(lost)?
     }
@@ -217,7 +217,7 @@ impl Incoming<'_> {
 ///
 /// From here on the file stays: a commit whose answer is lost may have happened, and a row must not point nowhere. What
 /// is certain not to be wanted is taken out of the spool by name; the rest is for the next start to judge.
-async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError> {
+async fn commit(shared: &Arc<Shared>, ready: Ready, turn: Turn) -> Result<Stored, StoreError> {
     let Ready { sealed, row } = ready;
     let (class, instance) = (row.sop_class, row.sop_instance);
     let (study, series, length) = (row.study.uid, row.series.uid, row.length);
@@ -225,7 +225,7 @@ async fn commit(shared: &Arc<Shared>, ready: Ready) -> Result<Stored, StoreError
     let spool = sealed.keep();
     let rejects = row.rejects.as_ref().map(|rejection| (rejection.reason.clone(), rejection.instances.len()));
     let principal = rejects.is_some().then(|| row.principal.clone());
-    let inserted = match shared.index.insert(vec![row]).await {
+    let inserted = match shared.index.insert_in_order(vec![row], Box::new(turn)).await {
         Ok(mut inserted) => inserted.pop(),
         Err(error) => {
             if matches!(error, IndexError::NoSpace(_)) {

@@ -1,30 +1,26 @@
-//! Rows are committed in the order of their sequences.
+//! Rows are queued, and so committed, in the order of their sequences.
 //!
 //! Flushes end in any order, but an index made again from the files alone knows only the sequences in them. So that it
 //! gives the same answers in the same order, with the same first instance of each study and the same versions, whoever
-//! got an earlier sequence goes first. Flushes of one moment end together in the file system's journal, so this wait is
-//! short; a crash takes rows from the end of the order only.
+//! got an earlier sequence goes first; a turn ends when its row is queued, so that many are committed together. Flushes of
+//! one moment end together in the file system's journal, so this wait is short; a crash takes rows from the end of the
+//! order only.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::task::{Poll, Waker};
 
 /// Gives out sequences and turns. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Turns {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    given: Mutex<Given>,
-    ended: Notify,
+    given: Arc<Mutex<Given>>,
 }
 
 struct Given {
     last: u64,
-    /// Sequences whose instances are neither committed nor given up.
-    open: BTreeSet<u64>,
+    /// Sequences whose rows are neither queued nor given up, and who waits for them to be the first.
+    open: BTreeMap<u64, Option<Waker>>,
 }
 
 /// One sequence; dropping it ends its turn, however it went.
@@ -36,8 +32,7 @@ pub(crate) struct Turn {
 impl Turns {
     /// Goes on behind `last`.
     pub(crate) fn after(last: u64) -> Self {
-        let given = Mutex::new(Given { last, open: BTreeSet::new() });
-        Self { shared: Arc::new(Shared { given, ended: Notify::new() }) }
+        Self { given: Arc::new(Mutex::new(Given { last, open: BTreeMap::new() })) }
     }
 
     /// The next sequence. To be flushed soon: those behind it wait for it.
@@ -45,13 +40,13 @@ impl Turns {
         let mut given = self.given();
         given.last += 1;
         let sequence = given.last;
-        given.open.insert(sequence);
+        given.open.insert(sequence, None);
         drop(given);
         Turn { turns: self.clone(), sequence }
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
-        self.shared.given.lock().unwrap_or_else(PoisonError::into_inner)
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,23 +58,28 @@ impl Turn {
 
     /// Waits until every earlier one has ended.
     pub(crate) async fn comes(&self) {
-        loop {
-            let ended = self.turns.shared.ended.notified();
-            tokio::pin!(ended);
-            // Registered before the look, so that no end is missed.
-            ended.as_mut().enable();
-            if self.turns.given().open.first() == Some(&self.sequence) {
-                return;
+        poll_fn(|context| {
+            let mut given = self.turns.given();
+            if given.open.first_key_value().is_some_and(|(first, _)| *first == self.sequence) {
+                return Poll::Ready(());
             }
-            ended.await;
-        }
+            given.open.insert(self.sequence, Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.given().open.remove(&self.sequence);
-        self.turns.shared.ended.notify_waiters();
+        let mut given = self.turns.given();
+        given.open.remove(&self.sequence);
+        let first = given.open.first_entry().and_then(|mut first| first.get_mut().take());
+        drop(given);
+        // Only the first can go on, and whoever waits looks again.
+        if let Some(waker) = first {
+            waker.wake();
+        }
     }
 }
 

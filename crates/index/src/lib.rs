@@ -22,6 +22,9 @@ pub use types::*;
 use access::{CustodianId, Scope};
 use model::{SopInstanceUid, StudyUid};
 
+/// Something to drop when the order of an insertion is certain.
+pub type Order = Box<dyn Send>;
+
 /// The port that the archive uses. All writes go through one writer that commits in groups.
 #[async_trait::async_trait]
 pub trait Index: Send + Sync {
@@ -31,7 +34,17 @@ pub trait Index: Send + Sync {
 
     /// Adds instances in one transaction; readers see them when it returns. Not flushed by itself: what a power cut
     /// takes, recovery gives back from the spool. The outcomes are in the order of `instances`.
-    async fn insert(&self, instances: Vec<NewInstance>) -> Result<Vec<Inserted>, IndexError>;
+    async fn insert(&self, instances: Vec<NewInstance>) -> Result<Vec<Inserted>, IndexError> {
+        self.insert_in_order(instances, Box::new(())).await
+    }
+
+    /// The same; `order` is dropped as soon as whatever is inserted from then on comes behind these, which is long
+    /// before they are committed. So callers who take turns do not wait for each other's commits.
+    async fn insert_in_order(
+        &self,
+        instances: Vec<NewInstance>,
+        order: Order,
+    ) -> Result<Vec<Inserted>, IndexError>;
 
     /// Sets the final place of these rows in one durable (`synchronous=FULL`) transaction, which makes every earlier
     /// row durable with it.

@@ -65,7 +65,7 @@ use self::readers::{Purpose, Readers};
 use self::writer::{Changing, Job, Writer};
 use crate::{
     Commitment, Cursor, Erasure, Fresh, Hidden, Hits, HoldingRow, ImageRow, Index, IndexError, Inserted,
-    InstanceDetail, InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment,
+    InstanceDetail, InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment, Order,
     PendingCommitment, Removable, Removal, RemovalHead, RowId, Search, Stale, StaleId, Target, Totals,
     Unpurged, Version, WhichHoldings,
 };
@@ -126,11 +126,19 @@ impl SqliteIndex {
         &self,
         job: impl FnOnce(oneshot::Sender<Result<T, IndexError>>) -> Job,
     ) -> Result<T, IndexError> {
+        self.queue(job).await?.await
+    }
+
+    /// Puts a job behind all that wait; the value is its answer.
+    async fn queue<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, IndexError>>) -> Job,
+    ) -> Result<impl Future<Output = Result<T, IndexError>>, IndexError> {
         let ended = || IndexError::Engine("the index's writer has ended".into());
         let (answer, answered) = oneshot::channel();
         let jobs = self.inner.jobs.as_ref().ok_or_else(ended)?;
         jobs.send(job(answer)).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        Ok(async move { answered.await.map_err(|_| ended())? })
     }
 
     /// A change whose commit is flushed.
@@ -170,8 +178,14 @@ impl Index for SqliteIndex {
         self.inner.failure.wait().await.clone()
     }
 
-    async fn insert(&self, instances: Vec<NewInstance>) -> Result<Vec<Inserted>, IndexError> {
-        self.write(|answer| Job::Insert(instances, answer)).await
+    async fn insert_in_order(
+        &self,
+        instances: Vec<NewInstance>,
+        order: Order,
+    ) -> Result<Vec<Inserted>, IndexError> {
+        let answered = self.queue(|answer| Job::Insert(instances, answer)).await;
+        drop(order);
+        answered?.await
     }
 
     async fn set_placed(&self, placed: Vec<(RowId, String)>) -> Result<(), IndexError> {
