@@ -123,23 +123,36 @@ struct Files {
 }
 
 async fn run(queue: Arc<Queue>, files: Files, mut stopped: mpsc::Receiver<oneshot::Sender<()>>) {
+    let stop = until_stopped(&queue, &files, &mut stopped).await;
+    while queue.len() > 0 && place_batch(&queue, &files).await {}
+    if let Some(done) = stop {
+        let _ = done.send(());
+    }
+}
+
+/// Places what comes until it is to stop, which it hears wherever it waits.
+async fn until_stopped(
+    queue: &Queue,
+    files: &Files,
+    stopped: &mut mpsc::Receiver<oneshot::Sender<()>>,
+) -> Option<oneshot::Sender<()>> {
     loop {
         tokio::select! {
             () = queue.full.notified() => {}
-            stop = stopped.recv() => {
-                while queue.len() > 0 && place_batch(&queue, &files).await {}
-                if let Some(done) = stop {
-                    let _ = done.send(());
-                }
-                return;
-            }
+            stop = stopped.recv() => return stop,
         }
         if queue.len() < BATCH {
-            let _ = tokio::time::timeout(PATIENCE, queue.full.notified()).await;
+            tokio::select! {
+                _ = tokio::time::timeout(PATIENCE, queue.full.notified()) => {}
+                stop = stopped.recv() => return stop,
+            }
         }
         while queue.len() > 0 {
-            if !place_batch(&queue, &files).await {
-                tokio::time::sleep(REST).await;
+            if !place_batch(queue, files).await {
+                tokio::select! {
+                    () = tokio::time::sleep(REST) => {}
+                    stop = stopped.recv() => return stop,
+                }
                 queue.full.notify_one();
                 break;
             }
