@@ -216,20 +216,23 @@ impl Incoming<'_> {
 /// Commits the row of a flushed instance and builds the proof.
 ///
 /// From here on the file stays: a commit whose answer is lost may have happened, and a row must not point nowhere. What
-/// is certain not to be wanted is taken out of the spool by name; the rest is for the next start to judge.
+/// is certain not to be wanted is taken out of the spool by name; what the index cannot say is for the next start to judge.
 async fn commit(shared: &Arc<Shared>, ready: Ready, turn: Turn) -> Result<Stored, StoreError> {
     let Ready { sealed, row } = ready;
     let (class, instance) = (row.sop_class, row.sop_instance);
     let (study, series, length) = (row.study.uid, row.series.uid, row.length);
-    let custodian = row.custodian.clone();
+    let (custodian, sequence) = (row.custodian.clone(), row.sequence);
     let spool = sealed.keep();
     let rejects = row.rejects.as_ref().map(|rejection| (rejection.reason.clone(), rejection.instances.len()));
     let principal = rejects.is_some().then(|| row.principal.clone());
     let inserted = match shared.index.insert_in_order(vec![row], Box::new(turn)).await {
         Ok(mut inserted) => inserted.pop(),
         Err(error) => {
-            if matches!(error, IndexError::NoSpace(_)) {
-                shared.blobs.unspool(&[spool]);
+            match error {
+                IndexError::NoSpace(_) => shared.blobs.unspool(&[spool]),
+                IndexError::Engine(_) => judge(shared, sequence, spool).await,
+                // Nobody can say before the next start what is on the disk.
+                _ => {}
             }
             return Err(error.into());
         }
@@ -263,6 +266,16 @@ async fn commit(shared: &Arc<Shared>, ready: Ready, turn: Turn) -> Result<Stored
         None => return Err(StoreError::Storage("the index gave no answer".into())),
     };
     Ok(Stored::new(class, instance, study, series, length, outcome))
+}
+
+/// What becomes of a file whose row was not answered for. It must not wait for the next start without a row: what is deleted
+/// before would come back with it.
+async fn judge(shared: &Arc<Shared>, sequence: u64, spool: String) {
+    match shared.index.by_sequence(sequence).await {
+        Ok(Some(record)) => shared.placer.queue(&record),
+        Ok(None) => shared.blobs.unspool(&[spool]),
+        Err(error) => tracing::warn!(%error, "the next start judges a spool file without an answer"),
+    }
 }
 
 fn closing() -> StoreError {

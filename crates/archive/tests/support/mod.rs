@@ -72,19 +72,7 @@ impl Bench {
 
     /// The one placed or spooled file of an instance, wherever it is.
     pub fn files(&self, below: &str) -> Vec<PathBuf> {
-        fn walk(path: &Path, out: &mut Vec<PathBuf>) {
-            for entry in std::fs::read_dir(path).unwrap().flatten() {
-                let path = entry.path();
-                match path.is_dir() {
-                    true => walk(&path, out),
-                    false => out.push(path),
-                }
-            }
-        }
-        let mut out = Vec::new();
-        walk(&self.path().join(below), &mut out);
-        out.sort();
-        out
+        files(self.path(), below)
     }
 
     pub async fn fetch(&self, target: Target, form: Form) -> Result<Vec<u8>, archive::ReadError> {
@@ -93,6 +81,23 @@ impl Bench {
         let data = self.archive.open_instance(record).await?;
         collect(data.part10(form)?.stream).await
     }
+}
+
+/// The files below a folder of an archive, in order.
+pub fn files(archive: &Path, below: &str) -> Vec<PathBuf> {
+    fn walk(path: &Path, out: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(path).unwrap().flatten() {
+            let path = entry.path();
+            match path.is_dir() {
+                true => walk(&path, out),
+                false => out.push(path),
+            }
+        }
+    }
+    let mut out = Vec::new();
+    walk(&archive.join(below), &mut out);
+    out.sort();
+    out
 }
 
 pub async fn collect(
