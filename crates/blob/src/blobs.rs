@@ -14,7 +14,7 @@ use crate::lock::Lock;
 use crate::name::{SpoolName, check_key};
 use crate::open::{self, SPOOL, STUDIES};
 use crate::quarantine::Quarantine;
-use crate::reader::NoWait;
+use crate::reader::Reads;
 use crate::record::Records;
 use crate::room::Gauge;
 use crate::shelf::{Placing, Shelf, Unplaced, Walk};
@@ -54,8 +54,8 @@ impl Blobs {
         let leftovers = open::sweep(&root)?;
         let gauge = Gauge::new(&root, limits.room_age)
             .map_err(|error| BlobError::from_os("look at", &root, error))?;
-        let nowait = NoWait::default();
-        let shelf = Box::new(Folder::sharing(&root.join(STUDIES), nowait.clone()));
+        let reads = Reads::default();
+        let shelf = Box::new(Folder::sharing(&root.join(STUDIES), reads.clone()));
         let spool = Arc::new(Spool {
             path: root.join(SPOOL),
             gauge,
@@ -63,7 +63,7 @@ impl Blobs {
             backlog: Backlog::new(&limits),
             behind: Behind::default(),
             slots: Slots::new(limits.slots),
-            nowait,
+            reads,
             _lock: lock,
             root,
             limits,
@@ -156,7 +156,7 @@ impl Blobs {
     /// Opens a file for reading. `NotFound` when it is not there: the index may know a newer place.
     pub fn open_blob(&self, place: &Place) -> Result<Reader, BlobError> {
         match place {
-            Place::Spool(name) => Reader::open(&self.spooled_path(name)?, self.owner.spool.nowait.clone()),
+            Place::Spool(name) => Reader::open(&self.spooled_path(name)?, self.owner.spool.reads.clone()),
             Place::Final(key) => self.owner.shelf.open(key),
         }
     }

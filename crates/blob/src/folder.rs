@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::name::check_key;
-use crate::reader::NoWait;
+use crate::reader::Reads;
 use crate::shelf::{Placing, Shelf, Unplaced, Walk};
 use crate::walk::Files;
 use crate::{BlobError, Reader, disk};
@@ -25,7 +25,7 @@ const COMPARED: u64 = 256 << 10;
 /// A shelf in a folder of the same file system as the spool.
 pub struct Folder {
     root: PathBuf,
-    nowait: NoWait,
+    reads: Reads,
     /// Held while the tree changes. Relative paths of folders whose entry in their parent was flushed by this process:
     /// that a folder is there does not say that its entry would survive a power cut.
     known: Mutex<HashSet<PathBuf>>,
@@ -34,11 +34,11 @@ pub struct Folder {
 impl Folder {
     /// A shelf below `root`, which exists.
     pub fn new(root: &Path) -> Folder {
-        Folder::sharing(root, NoWait::default())
+        Folder::sharing(root, Reads::default())
     }
 
-    pub(crate) fn sharing(root: &Path, nowait: NoWait) -> Folder {
-        Folder { root: root.to_owned(), nowait, known: Mutex::default() }
+    pub(crate) fn sharing(root: &Path, reads: Reads) -> Folder {
+        Folder { root: root.to_owned(), reads, known: Mutex::default() }
     }
 
     fn path(&self, key: &str) -> Result<PathBuf, BlobError> {
@@ -164,7 +164,7 @@ impl Shelf for Folder {
     }
 
     fn open(&self, key: &str) -> Result<Reader, BlobError> {
-        Reader::open(&self.path(key)?, self.nowait.clone())
+        Reader::open(&self.path(key)?, self.reads.clone())
     }
 
     fn remove(&self, key: &str) -> Result<(), BlobError> {
@@ -184,7 +184,7 @@ impl Shelf for Folder {
     }
 
     fn walk(&self) -> Walk {
-        Box::new(Files::below(&self.root, self.nowait.clone()))
+        Box::new(Files::below(&self.root, self.reads.clone()))
     }
 }
 
@@ -235,7 +235,7 @@ fn already_there(spooled: &Path, target: &Path) -> Result<bool, BlobError> {
 }
 
 fn same_bytes(left: &Path, right: &Path) -> Result<bool, BlobError> {
-    let (left, right) = (Reader::open(left, NoWait::default())?, Reader::open(right, NoWait::default())?);
+    let (left, right) = (Reader::open(left, Reads::default())?, Reader::open(right, Reads::default())?);
     if left.length() != right.length() || left.head()? != right.head()? {
         return Ok(false);
     }

@@ -48,6 +48,7 @@ mod limits;
 mod lock;
 mod name;
 mod open;
+mod pool;
 mod quarantine;
 mod reader;
 mod record;

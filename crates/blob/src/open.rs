@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::name::{FOLDERS, SpoolName, folder_name};
-use crate::reader::NoWait;
+use crate::reader::Reads;
 use crate::{BlobError, HEAD_LEN, Reader, disk, quarantine};
 
 pub(crate) const SPOOL: &str = "spool";
@@ -104,7 +104,7 @@ fn leftover(root: &Path, path: &Path, name: SpoolName) -> Result<Option<SpoolEnt
     };
     // A sector that cannot be read must not keep the server from starting: the caller sees a head that says nothing.
     let head =
-        Reader::open(path, NoWait::default()).and_then(|reader| reader.head()).unwrap_or_else(|error| {
+        Reader::open(path, Reads::default()).and_then(|reader| reader.head()).unwrap_or_else(|error| {
             tracing::error!("cannot read what was left in the spool: {error}");
             Vec::new()
         });

@@ -10,11 +10,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use rustix::io::{Errno, ReadWriteFlags};
 
+use crate::pool::Pool;
 use crate::{BlobError, HEAD_LEN, disk};
 
-/// Whether the file system takes reads that must not wait; found out by the first that it refuses.
+/// What readers of one data folder share.
 #[derive(Clone, Default)]
-pub(crate) struct NoWait(Arc<AtomicBool>);
+pub(crate) struct Reads {
+    /// The file system does not take reads that must not wait; found out by the first that it refuses.
+    waits: Arc<AtomicBool>,
+    pool: Pool,
+}
 
 /// An open file. Offsets count from the first byte of the data set. Clones share the descriptor.
 #[derive(Clone)]
@@ -26,11 +31,11 @@ struct Inner {
     file: File,
     path: PathBuf,
     length: u64,
-    nowait: NoWait,
+    reads: Reads,
 }
 
 impl Reader {
-    pub(crate) fn open(path: &Path, nowait: NoWait) -> Result<Reader, BlobError> {
+    pub(crate) fn open(path: &Path, reads: Reads) -> Result<Reader, BlobError> {
         let file = disk::open_file(path)?;
         let meta = file.metadata().map_err(|error| BlobError::from_os("look at", path, error))?;
         if !meta.is_file() {
@@ -41,7 +46,7 @@ impl Reader {
             length: meta.len(),
             wanted: HEAD_LEN,
         })?;
-        Ok(Reader { inner: Arc::new(Inner { file, path: path.to_owned(), length, nowait }) })
+        Ok(Reader { inner: Arc::new(Inner { file, path: path.to_owned(), length, reads }) })
     }
 
     /// Bytes of the data set.
@@ -63,16 +68,16 @@ impl Reader {
         if length == 0 {
             return Ok(Some(Bytes::new()));
         }
-        if self.inner.nowait.0.load(Ordering::Relaxed) {
+        if self.inner.reads.waits.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let mut bytes = vec![0; length];
-        let mut slices = [IoSliceMut::new(&mut bytes)];
+        let mut buffer = self.inner.reads.pool.take(length);
+        let mut slices = [IoSliceMut::new(buffer.bytes())];
         match rustix::io::preadv2(&self.inner.file, &mut slices, at, ReadWriteFlags::NOWAIT) {
-            Ok(read) if read == length => Ok(Some(bytes.into())),
+            Ok(read) if read == length => Ok(Some(buffer.freeze())),
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
-                self.inner.nowait.0.store(true, Ordering::Relaxed);
+                self.inner.reads.waits.store(true, Ordering::Relaxed);
                 Ok(None)
             }
             Err(error) => Err(BlobError::from_os("read", &self.inner.path, error)),
@@ -82,9 +87,9 @@ impl Reader {
     /// Exactly these bytes. May wait for the disk.
     pub fn read(&self, offset: u64, length: usize) -> Result<Bytes, BlobError> {
         let at = self.locate(offset, length)?;
-        let mut bytes = vec![0; length];
-        self.fill(&mut bytes, at)?;
-        Ok(bytes.into())
+        let mut buffer = self.inner.reads.pool.take(length);
+        self.fill(buffer.bytes(), at)?;
+        Ok(buffer.freeze())
     }
 
     fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), BlobError> {

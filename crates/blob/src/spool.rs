@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::health::Health;
 use crate::lock::Lock;
 use crate::name::{SpoolName, folder_name};
-use crate::reader::NoWait;
+use crate::reader::Reads;
 use crate::room::{Gauge, Room};
 use crate::slots::Slots;
 use crate::{BlobError, Limits};
@@ -24,7 +24,7 @@ pub(crate) struct Spool {
     pub(crate) backlog: Backlog,
     pub(crate) behind: Behind,
     pub(crate) slots: Slots,
-    pub(crate) nowait: NoWait,
+    pub(crate) reads: Reads,
     pub(crate) _lock: Lock,
 }
 

@@ -5,20 +5,20 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::name::check_key;
-use crate::reader::NoWait;
+use crate::reader::Reads;
 use crate::{BlobError, Reader};
 
 /// Depth first over the tree, one open folder per level.
 pub(crate) struct Files {
     root: PathBuf,
-    nowait: NoWait,
+    reads: Reads,
     open: Vec<ReadDir>,
     begun: bool,
 }
 
 impl Files {
-    pub(crate) fn below(root: &Path, nowait: NoWait) -> Files {
-        Files { root: root.to_owned(), nowait, open: Vec::new(), begun: false }
+    pub(crate) fn below(root: &Path, reads: Reads) -> Files {
+        Files { root: root.to_owned(), reads, open: Vec::new(), begun: false }
     }
 
     fn enter(&mut self, path: &Path) -> Result<(), BlobError> {
@@ -42,7 +42,7 @@ impl Files {
         if !kind.is_file() {
             return Err(bad_name());
         }
-        Ok(Some((key, Reader::open(&path, self.nowait.clone())?)))
+        Ok(Some((key, Reader::open(&path, self.reads.clone())?)))
     }
 }
 
