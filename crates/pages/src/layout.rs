@@ -150,6 +150,16 @@ pub enum Tone {
     Bad,
 }
 
+/// What is wrong with a form, first in `main`; focused, so that whoever does not see the page hears it first.
+pub fn problem(words: Markup) -> Markup {
+    html! {
+        div class="notice bad" role="alert" tabindex="-1" autofocus {
+            svg class="icon" aria-hidden="true" { use href="#i-warn" {} }
+            div { h2 { "There is a problem" } p { (words) } }
+        }
+    }
+}
+
 /// A notice: a sign, words, and a colour last.
 pub fn notice(tone: Tone, words: Markup) -> Markup {
     let (class, sign, role) = match tone {

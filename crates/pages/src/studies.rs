@@ -15,7 +15,7 @@ use model::{Tag, VR};
 use crate::attributes::Attributes;
 use crate::form::Form;
 use crate::home::grouped;
-use crate::layout::{Page, Tone, Width, notice, unavailable};
+use crate::layout::{self, Page, Tone, Width, notice, unavailable};
 use crate::mask;
 use crate::site::Site;
 
@@ -164,7 +164,7 @@ fn page(site: &Site, visitor: &Principal, wanted: &Wanted, found: Result<SearchP
     };
     let main = html! {
         @if let Some(wrong) = &wrong {
-            (notice(Tone::Bad, html! { h2 { "There is a problem" } p { a href={ "#" (wrong.field) } { (wrong.why) } } }))
+            (layout::problem(html! { a href={ "#" (wrong.field) } { (wrong.why) } }))
         }
         h1 { (TITLE) }
         (search_form(wanted, wrong.as_ref()))

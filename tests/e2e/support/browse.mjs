@@ -145,6 +145,11 @@ const steps = {
   // 320 px, or at 640 px with text of twice the size. The window is left as it was.
   async axe({ state }) {
     const before = page.viewport(), wrong = [], unsure = [];
+    // The browser gives it when it first draws the page.
+    await page.waitForFunction(() => {
+      const problem = document.querySelector('[autofocus]');
+      return !problem || document.activeElement === problem;
+    }, { timeout: 10000, polling: 20 }).catch(() => wrong.push(`${state}: the problem is not what has the focus`));
     for (const width of [390, 1280]) {
       for (const theme of ['light', 'dark']) {
         await page.setViewport({ width, height: 900 });

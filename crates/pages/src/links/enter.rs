@@ -20,7 +20,7 @@ use crate::cookie;
 use crate::desk::Caller;
 use crate::form::Form;
 use crate::guard::Scripted;
-use crate::layout::{Page, Tone, Width, notice, unavailable};
+use crate::layout::{self, Page, Width, unavailable};
 use crate::moment::now;
 use crate::site::{Entry, Site};
 
@@ -149,7 +149,7 @@ fn form(site: &Site, status: StatusCode, token: &str, problem: Option<&str>) -> 
     let described = if problem.is_some() { "code-hint code-error" } else { "code-hint" };
     let main = html! {
         @if let Some(problem) = problem {
-            (notice(Tone::Bad, html! { h2 { "There is a problem" } p { a href="#code" { (problem) } } }))
+            (layout::problem(html! { a href="#code" { (problem) } }))
         }
         div class="stack" {
             h1 { "Open your link" }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::ENTRANCE;
 use crate::form::Form;
-use crate::layout::{Page, Tone, Width, notice};
+use crate::layout::{self, Page, Tone, Width, notice};
 use crate::moment;
 use crate::site::Site;
 
@@ -109,10 +109,7 @@ impl Wrong {
 
     /// What stands above the form.
     pub fn summary(&self) -> Markup {
-        notice(
-            Tone::Bad,
-            html! { h2 { "There is a problem" } p { a href={ "#" (self.field) } { (self.why) } } },
-        )
+        layout::problem(html! { a href={ "#" (self.field) } { (self.why) } })
     }
 }
 

@@ -59,7 +59,7 @@ fn refused(site: &Site, visitor: &access::Principal) -> axum::response::Response
         p { "It may be somebody else's, or you may not make links." }
         p { a class="btn" href="/" { "Back to the start" } }
     };
-    Page { title: "Error: not found", width: Width::Reading, main }.respond(
+    Page { title: "Error: no such link", width: Width::Reading, main }.respond(
         http::StatusCode::NOT_FOUND,
         site,
         Some(visitor),

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::{Problem, over};
 use crate::account::capital;
 use crate::desk::Trouble;
-use crate::layout::{Page, Tone, Width, notice, unavailable};
+use crate::layout::{self, Page, Width, unavailable};
 use crate::site::Site;
 
 /// A refusal, as it is answered and told.
@@ -93,13 +93,7 @@ impl Refusal {
 
 /// The error summary: first in the page, the same words as beside the field, which it leads to.
 pub fn summary(problem: &Problem) -> Markup {
-    notice(
-        Tone::Bad,
-        html! {
-            h2 { "There is a problem" }
-            p { a href={ "#" (problem.field) } { (problem.words) } }
-        },
-    )
+    layout::problem(html! { a href={ "#" (problem.field) } { (problem.words) } })
 }
 
 /// What is said beside this field, if anything.

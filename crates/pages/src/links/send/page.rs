@@ -12,7 +12,7 @@ use super::files::{Line, Report};
 use crate::assets;
 use crate::guard::Scripted;
 use crate::home::grouped;
-use crate::layout::{Page, Tone, Width, notice};
+use crate::layout::{self, Page, Tone, Width, notice};
 use crate::links::SEND;
 use crate::moment::day;
 use crate::site::Site;
@@ -30,7 +30,7 @@ pub fn form(
 ) -> Response {
     let main = html! {
         @if let Some(problem) = problem {
-            (notice(Tone::Bad, html! { h2 { "There is a problem" } p { (problem) } }))
+            (layout::problem(html! { (problem) }))
         }
         div class="stack" {
             h1 { "Send your images" }
