@@ -92,7 +92,7 @@ impl Wanted {
     async fn remove(self, shared: &Arc<Shared>) -> Result<Deleted, ReadError> {
         let turn = shared.turns.next();
         // Held to the end: until the rows are gone nothing is committed that would have to be looked at again.
-        turn.comes().await;
+        turn.comes_alone(shared.index.as_ref()).await?;
         let limit = shared.config.remove_max;
         let Some(found) = shared.index.removable(&self.scope, &self.target, limit).await? else {
             return Err(missing(shared.index.as_ref(), &self.scope, &self.target).await);

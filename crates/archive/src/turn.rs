@@ -11,6 +11,8 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
+use index::{Index, IndexError};
+
 /// Gives out sequences and turns. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Turns {
@@ -67,6 +69,16 @@ impl Turn {
             Poll::Pending
         })
         .await;
+    }
+
+    /// The same, and until their rows are committed: for whoever looks at all rows that came before.
+    ///
+    /// # Errors
+    /// [`IndexError`] when the index cannot commit.
+    pub(crate) async fn comes_alone(&self, index: &dyn Index) -> Result<(), IndexError> {
+        self.comes().await;
+        // The writer takes jobs in their order, so what was queued before is committed with this or before it.
+        index.insert(Vec::new()).await.map(drop)
     }
 }
 

@@ -108,7 +108,7 @@ async fn order_it(
 ) -> Result<Erasure, ReadError> {
     let turn = shared.turns.next();
     // Held until the rows are gone: what was answered before goes, what comes later is new.
-    turn.comes().await;
+    turn.comes_alone(shared.index.as_ref()).await?;
     let found = resolve::resolve(shared, subject).await?;
     let patient = match subject {
         Subject::Patient { id, issuer, .. } => Some((id.clone(), issuer.clone())),

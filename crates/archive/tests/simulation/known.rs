@@ -101,6 +101,7 @@ impl Known {
     pub fn doubt(&mut self, target: &Target) {
         for (_, known) in self.0.iter_mut().filter(|(slot, _)| slot.is_of(target)) {
             known.perhaps.append(&mut known.certain);
+            known.first = None;
         }
     }
 

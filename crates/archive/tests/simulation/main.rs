@@ -84,7 +84,8 @@ impl World {
 
     fn step(&mut self) -> Result<(), Violation> {
         match self.chance.below(10) {
-            0..=5 => self.store(),
+            0..=4 => self.store(),
+            5 => self.store_and_delete(),
             6 => self.delete(),
             7 => self.check(),
             8 => self.restart(),
@@ -140,16 +141,38 @@ impl World {
         self.life.as_ref().unwrap()
     }
 
-    /// Some instances side by side, some of them the same.
-    fn store(&mut self) -> Result<(), Violation> {
+    /// Some instances, some of them the same.
+    fn files(&mut self) -> Vec<(Slot, Vec<u8>)> {
         let slots: Vec<Slot> = (0..=self.chance.below(4)).map(|_| Slot::any(&mut self.chance)).collect();
-        let files: Vec<(Slot, Vec<u8>)> = slots
-            .into_iter()
-            .map(|slot| {
-                let shade = self.chance.below(3) as u16;
-                (slot, slot.instance(shade).part10())
-            })
-            .collect();
+        slots.into_iter().map(|slot| (slot, slot.instance(self.chance.below(3) as u16).part10())).collect()
+    }
+
+    /// A study goes while instances come, some of it: which was first is open, but what is acknowledged later is there.
+    fn store_and_delete(&mut self) -> Result<(), Violation> {
+        let (files, study) = (self.files(), Slot::any(&mut self.chance).study());
+        let Life { runtime, archive } = self.life();
+        let who = Principal::console();
+        let storing = join_all(files.iter().map(|(_, file)| store(archive, file)));
+        let (stored, removed) =
+            runtime.block_on(futures::future::join(storing, archive.remove(&who, &study, "here", "a test")));
+        for (slot, file) in &files {
+            self.known.offer(*slot, data_set(file));
+        }
+        for ((slot, file), stored) in files.iter().zip(stored) {
+            if stored.is_ok() {
+                self.known.acknowledge(*slot, data_set(file));
+            }
+        }
+        if !matches!(&removed, Err(error) if matches!(error.kind(), ReadErrorKind::NotFound | ReadErrorKind::Gone))
+        {
+            self.known.doubt(&study);
+        }
+        Ok(())
+    }
+
+    /// Some instances side by side.
+    fn store(&mut self) -> Result<(), Violation> {
+        let files = self.files();
         let Life { runtime, archive } = self.life();
         let stored = runtime.block_on(join_all(files.iter().map(|(_, file)| store(archive, file))));
         let before = self.known.clone();
