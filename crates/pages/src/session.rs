@@ -28,7 +28,7 @@ const LEAD: Duration = Duration::from_secs(120);
 /// But not sooner after a page came.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How long the session lasts, as JSON: `left` in seconds, and whether nothing makes it `longer`. Asking is not using.
+/// How long the session lasts, as JSON: `left` in seconds, and whether keeping it makes it `longer`. Asking is not using.
 pub async fn ask(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let ask = asked!(site);
     told(left(ask, &headers))
