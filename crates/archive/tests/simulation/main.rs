@@ -2,8 +2,8 @@
 //! or are never answered, deaths before and after each. After each life what was acknowledged is there, byte for byte,
 //! what was deleted is not, and nothing else is (`reliability.md` R16).
 //!
-//! All is decided by a seed: `OVERREAD_SEEDS` says how many are run (200), `OVERREAD_SEED` with which to begin (by the
-//! clock); `tests/simulate` runs 10,000.
+//! All is decided by a seed: `OVERREAD_SEEDS` says how many are run (200), `OVERREAD_SEED` with which to begin (1);
+//! `tests/simulate` runs 10,000 others.
 
 #![allow(clippy::unwrap_used)] // a test may
 
@@ -15,7 +15,7 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use access::Principal;
 use archive::{
@@ -355,8 +355,7 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn r16_seeds_have_no_violation() {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let first = setting("OVERREAD_SEED").unwrap_or(since.as_secs() % 1_000_000_000);
+    let first = setting("OVERREAD_SEED").unwrap_or(1);
     let seeds = setting("OVERREAD_SEEDS").unwrap_or(200);
     println!("{seeds} seeds from {first}");
     for seed in first..first + seeds {
