@@ -166,6 +166,10 @@ impl World {
         if !matches!(&removed, Err(error) if matches!(error.kind(), ReadErrorKind::NotFound | ReadErrorKind::Gone))
         {
             self.known.doubt(&study);
+            if removed.is_err() {
+                // On record, perhaps, and not in the index: the next life applies it.
+                return self.die();
+            }
         }
         Ok(())
     }
