@@ -187,7 +187,7 @@ impl Incoming<'_> {
                 Ok::<(Ready, Turn), StoreError>((ready, turn))
             });
             let (ready, turn) = flushed.await.map_err(lost)??;
-            turn.comes().await;
+            turn.comes().await.map_err(|stuck| StoreError::Storage(stuck.to_string()))?;
             commit(&shared, ready, turn).await
         });
         ending.await.map_err(lost)?

@@ -136,8 +136,13 @@ impl Wanted {
         removal.instances.iter().for_each(|one| shared.inflated.forget(&one.digest));
         shared.rendered.clear();
         let removal = Arc::unwrap_or_clone(removal);
-        if let Err(error) = shared.index.remove(removal).await {
+        if let Err(error) = shared.index.remove(removal.clone()).await {
             tracing::error!(%error, removal = head.sequence, "a deletion is on record but not in the index yet");
+            let index = Arc::clone(&shared.index);
+            turn.hold_until(move || {
+                let (index, removal) = (Arc::clone(&index), removal.clone());
+                async move { index.remove(removal).await.map(drop) }
+            });
             shared.purger.apply(head.sequence);
             return Err(error.into());
         }

@@ -10,8 +10,19 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use index::{Index, IndexError};
+
+/// How long a turn is waited for. Flushes take some ten milliseconds, on a slow disk a second.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long after a failure what is on record is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// What came before did not end in time.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("what came before did not end within {} s", PATIENCE.as_secs())]
+pub(crate) struct Stuck;
 
 /// Gives out sequences and turns. Cheap to clone.
 #[derive(Clone)]
@@ -58,8 +69,15 @@ impl Turn {
         self.sequence
     }
 
-    /// Waits until every earlier one has ended.
-    pub(crate) async fn comes(&self) {
+    /// Waits until every earlier one has ended, at most [`PATIENCE`].
+    ///
+    /// # Errors
+    /// [`Stuck`]: then nothing may be committed under this sequence.
+    pub(crate) async fn comes(&self) -> Result<(), Stuck> {
+        tokio::time::timeout(PATIENCE, self.first()).await.map_err(|_| Stuck)
+    }
+
+    async fn first(&self) {
         poll_fn(|context| {
             let mut given = self.turns.given();
             if given.open.first_key_value().is_some_and(|(first, _)| *first == self.sequence) {
@@ -74,11 +92,27 @@ impl Turn {
     /// The same, and until their rows are committed: for whoever looks at all rows that came before.
     ///
     /// # Errors
-    /// [`IndexError`] when the index cannot commit.
+    /// [`IndexError`] when the index cannot commit, or what came before is [`Stuck`].
     pub(crate) async fn comes_alone(&self, index: &dyn Index) -> Result<(), IndexError> {
-        self.comes().await;
+        self.comes().await.map_err(|stuck| IndexError::Engine(stuck.to_string()))?;
         // The writer takes jobs in their order, so what was queued before is committed with this or before it.
         index.insert(Vec::new()).await.map(drop)
+    }
+
+    /// Goes on trying what a record on disk has decided already, and keeps the turn until it is done: nothing that comes
+    /// later may be acknowledged and then be taken by it.
+    pub(crate) fn hold_until<W>(self, work: impl Fn() -> W + Send + 'static)
+    where
+        W: Future<Output = Result<(), IndexError>> + Send,
+    {
+        let turn = self;
+        tokio::spawn(async move {
+            while let Err(error) = work().await {
+                tracing::error!(%error, "what is on record is not in the index yet");
+                tokio::time::sleep(AGAIN).await;
+            }
+            drop(turn);
+        });
     }
 }
 
@@ -109,7 +143,7 @@ mod tests {
         for turn in [third, first] {
             let order = Arc::clone(&order);
             tasks.spawn(async move {
-                turn.comes().await;
+                turn.comes().await.unwrap();
                 order.lock().unwrap().push(turn.sequence());
             });
         }

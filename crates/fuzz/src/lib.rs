@@ -19,7 +19,7 @@ pub use corpus::files;
 pub use random::Random;
 
 /// How long each target is run when `OVERREAD_FUZZ_SECONDS` does not say otherwise.
-const SECONDS: u64 = 6;
+const SECONDS: u64 = 10;
 /// The longest that one input may take.
 const SLOWEST: Duration = Duration::from_secs(5);
 /// The most memory that the test process may ever have held, in bytes.

@@ -353,7 +353,7 @@ impl Caller {
         Self { headers: same_origin::headers(parts, app.cors()), peer, request }
     }
 
-    /// Who is on whose side, for the audit.
+    /// Somebody who was recognised, for the audit.
     pub(crate) fn told(&self, who: &Principal) -> Who {
         Who::new(who.door().name(), who.name(), &self.address()).by(&self.request)
     }

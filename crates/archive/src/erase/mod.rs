@@ -130,7 +130,14 @@ async fn order_it(
         .await
         .map_err(|error| ReadError::Storage(error.to_string()))??;
     fail::fail_point!("archive::erase-ordered");
-    carry::hide(shared, &erasure).await?;
+    if let Err(error) = carry::hide(shared, &erasure).await {
+        let (index, rows) = (Arc::clone(&shared.index), erasure.rows());
+        turn.hold_until(move || {
+            let (index, rows) = (Arc::clone(&index), rows.clone());
+            async move { index.erase(rows).await }
+        });
+        return Err(error);
+    }
     fail::fail_point!("archive::erase-hidden");
     drop(turn);
     tracing::info!(

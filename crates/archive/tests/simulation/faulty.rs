@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use access::{CustodianId, Scope};
 use index::*;
 use model::{SopInstanceUid, StudyUid};
+use tokio::sync::Notify;
 
 use crate::chance::Chance;
 
@@ -30,6 +31,7 @@ pub struct Fates {
     seed: u64,
     calls: Mutex<HashMap<(&'static str, u64), u64>>,
     dead: AtomicBool,
+    died: Notify,
     kind: AtomicBool,
     /// Says that rows are committed that are not: what a simulation has to find.
     pub lies: bool,
@@ -38,7 +40,8 @@ pub struct Fates {
 impl Fates {
     pub fn new(seed: u64, lies: bool) -> Arc<Self> {
         let off = AtomicBool::default;
-        Arc::new(Self { seed, calls: Mutex::default(), dead: off(), kind: off(), lies })
+        let (calls, died) = (Mutex::default(), Notify::new());
+        Arc::new(Self { seed, calls, dead: off(), died, kind: off(), lies })
     }
 
     /// A process begins, and whether the one before has died.
@@ -53,6 +56,23 @@ impl Fates {
 
     pub fn is_dead(&self) -> bool {
         self.dead.load(Ordering::SeqCst)
+    }
+
+    /// What comes of this, unless the process dies before: the dead answer nobody.
+    pub async fn living<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let death = async {
+            let died = self.died.notified();
+            tokio::pin!(died);
+            died.as_mut().enable();
+            if !self.is_dead() {
+                died.await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = death => None,
+        }
     }
 
     /// By the call's name, what it is about and how often that came, so that a seed gives the same whatever runs beside.
@@ -79,6 +99,7 @@ impl Fates {
 
     fn die(&self) -> IndexError {
         self.dead.store(true, Ordering::SeqCst);
+        self.died.notify_waiters();
         IndexError::Engine("the process dies".into())
     }
 }
