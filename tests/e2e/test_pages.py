@@ -79,7 +79,7 @@ def test_every_state(tmp_path, pictures):
             step("wait", text="Set up your second factor"), axe("second factor"),
             step("type", selector="#code", text="000000x"), GO, step("wait", text="There is a problem"), axe("second factor, wrong"),
             step("totp", secret=".secret", selector="#code"), GO, step("wait", text="Keep your recovery codes"), axe("recovery codes"),
-            step("click", selector="input[name=kept]"), GO, step("wait", text="All good"), axe("home"),
+            step("click", selector="input[name=kept]"), GO, step("wait", text="All good"), axe("home"), step("shot", name="home-first", whole=True),
             step("open", url=f"{at}/studies"), axe("studies, none"), step("open", url=f"{at}/links"), axe("links, none"),
             step("open", url=f"{at}/account"), axe("account"),
             *(step("type", selector=f"#{field}", text="guess-guess-guess") for field in ("old", "new", "again", "code")), step("click", text="Change the password"), step("wait", text="There is a problem"), axe("account, wrong"),
@@ -99,6 +99,10 @@ def test_every_state(tmp_path, pictures):
             step("wait", text="It is shown this once"), axe("link made, upload"),
             step("open", url=f"{at}/links"), axe("links"), step("click", selector="td a[href$='/withdraw']"), step("wait", text="cannot be undone"), axe("withdraw"),
             step("open", url=f"{at}/links/99999/withdraw"), axe("withdraw, absent"),
+            step("open", url=f"{at}/audit"), axe("audit"), step("click", text="Verify the chain"), step("wait", text="Chain verified up to"), axe("audit, verified"),
+            step("shot", name="audit", whole=True), step("type", selector="#study", text="x"), step("click", selector="form[role=search] button.primary"),
+            step("wait", text="There is a problem"), axe("audit, wrong"), step("open", url=f"{at}/audit"), step("click", selector="#keys-open"),
+            step("wait", script="document.getElementById('keys').open"), axe("audit, keys"), step("key", name="Escape"),
             step("open", url=f"{at}/account"), axe("account of a token"), step("open", url=f"{at}/docs"), axe("documentation of the interface"),
         ])
         share, upload = made(server, "share"), made(server, "upload")

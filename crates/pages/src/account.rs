@@ -15,6 +15,7 @@ use time::macros::format_description;
 
 use crate::desk::{Caller, told};
 use crate::form::Form;
+use crate::keys;
 use crate::layout::{Page, Tone, Width, notice, unavailable};
 use crate::sign_in::{
     Field, Problem, Refusal, asked, list_of_codes, new_password, problem_at, session_cookies, signed_out,
@@ -193,6 +194,7 @@ async fn page(site: &Site, ask: &Ask, standing: &Standing, who: &Principal, show
             }
             None => p { "You came in by a " (way_in(standing)) ". It has no password and no second factor here; what it may do is its maker's to change." }
         }
+        (keys::choice())
     };
     let (title, status) = match shown.wrong {
         None => (TITLE, StatusCode::OK),

@@ -37,6 +37,10 @@ static SESSION: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("session", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/session.js"))
 });
 
+static KEYS: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("keys", "js", "text/javascript; charset=utf-8", include_bytes!("../assets/keys.js"))
+});
+
 impl Asset {
     fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
         Self::made(stem, extension, media_type, Bytes::from_static(bytes))
@@ -89,9 +93,15 @@ pub fn session_script() -> String {
     SESSION.address()
 }
 
+/// The address of the script that hears keys.
+pub fn keys_script() -> String {
+    KEYS.address()
+}
+
 /// A file by its name.
 pub async fn serve(State(site): State<Arc<Site>>, Path(file): Path<String>) -> Response {
-    let known = [&*STYLE, &*MARK, &*SET_UP, &*LINK, &*SEND, &*SESSION].into_iter().chain(&site.session_style);
+    let known =
+        [&*STYLE, &*MARK, &*SET_UP, &*LINK, &*SEND, &*SESSION, &*KEYS].into_iter().chain(&site.session_style);
     let found = known.into_iter().find(|asset| asset.name == file);
     match found {
         None => StatusCode::NOT_FOUND.into_response(),

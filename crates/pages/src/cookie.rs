@@ -13,6 +13,9 @@ pub const SESSION: Cookie = Cookie { secure: "__Host-overread", plain: "overread
 /// Whoever is asked for one thing more.
 pub const WAY: Cookie = Cookie { secure: "__Host-overread-way", plain: "overread-way" };
 
+/// Whether keys go to pages.
+pub const KEYS: Cookie = Cookie { secure: "__Host-overread-keys", plain: "overread-keys" };
+
 /// A cookie of ours. The `__Host-` prefix binds it to this host, to HTTPS and to the whole site (RFC 6265bis 4.1.3.2).
 #[derive(Clone, Copy, Debug)]
 pub struct Cookie {

@@ -13,6 +13,7 @@ use identity::Left;
 use tracing::Instrument as _;
 
 use crate::site::{Entry, Site};
+use crate::{cookie, keys};
 
 tokio::task_local! {
     static HERE: Here;
@@ -23,6 +24,7 @@ struct Here {
     request: RequestId,
     back: Option<String>,
     left: Option<Left>,
+    keys: bool,
 }
 
 /// Answers a request so that its page knows of it.
@@ -39,6 +41,10 @@ pub async fn know(State(site): State<Arc<Site>>, request: Request, next: Next) -
                 id.and_then(|id| ask.sessions.left(id, Instant::now()))
             }
         },
+        keys: match &site.entry {
+            Entry::Open(_) => false,
+            Entry::Ask(ask) => cookie::KEYS.find(request.headers(), ask.https) != Some(keys::OFF),
+        },
     };
     HERE.scope(here, next.run(request).instrument(span)).await
 }
@@ -51,6 +57,11 @@ pub fn request() -> Option<String> {
 /// Where a form of this page leads back to: the page, if it can be asked for again.
 pub fn back() -> Option<String> {
     HERE.try_with(|here| here.back.clone()).ok().flatten()
+}
+
+/// Whether the page may hear keys.
+pub fn keys() -> bool {
+    HERE.try_with(|here| here.keys).unwrap_or_default()
 }
 
 /// How long the session that the request came in can still last; none where it came in none, or began one.

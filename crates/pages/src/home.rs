@@ -12,6 +12,8 @@ use maud::{Markup, html};
 use crate::layout::{Page, Tone, Width, notice, unavailable};
 use crate::sign_in;
 use crate::site::{About, Entry, Site};
+use crate::steps::{Step, steps};
+use crate::trails;
 
 /// The page's title.
 pub const TITLE: &str = "Server";
@@ -32,7 +34,10 @@ pub async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response
 }
 
 fn page(site: &Site, visitor: &Principal, totals: Totals) -> Response {
+    // The first administrator's last step; for anybody else the steps before it were not theirs.
+    let first = totals.instances == 0 && site.has_sessions() && trails::may_see(site, visitor);
     let main = html! {
+        @if first { (steps(Step::Image)) }
         @if let Entry::Open(_) = site.entry {
             (notice(Tone::Warn, html! {
                 p { strong { "Everybody on this machine may read and store everything." }

@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::guard::Scripted;
 use crate::site::Site;
-use crate::{assets, here, session};
+use crate::{assets, here, keys, session};
 
 /// Signs that pages use, drawn for 24 px.
 const SIGNS: &str = r#"<svg class="vh" aria-hidden="true" focusable="false">
@@ -57,6 +57,7 @@ impl Page<'_> {
         visitor: Option<&Principal>,
         session: Option<(Lasts, &Principal)>,
     ) -> Markup {
+        let has_keys = session.is_some_and(|(_, visitor)| visitor.door() != Door::Link) && here::keys();
         let (body, main) = match self.width {
             Width::Reading => ("reading", "column stack-l"),
             Width::Dense => ("dense", "wide stack"),
@@ -75,6 +76,7 @@ impl Page<'_> {
                     @if let (Some(style), Some((_, visitor))) = (&site.session_style, session) {
                         link rel="stylesheet" href=(style.address());
                         @if session::has_script(visitor) { script src=(assets::session_script()) type="module" {} }
+                        @if has_keys { script src=(assets::keys_script()) type="module" {} }
                     }
                 }
                 body class=(body) {
@@ -92,6 +94,7 @@ impl Page<'_> {
                             p { "Questions? Ask the centre that sent you the link. Not a certified medical device." }
                         } @else {
                         p { "Questions? Whoever runs this server finds the answers in docs/operations.md. Not a certified medical device." }
+                        @if has_keys { (keys::list()) }
                         }
                     }
                     @if let Some((lasts, visitor)) = session { (session::bar(lasts, visitor)) }
@@ -121,10 +124,13 @@ fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
             } @else if let Some(visitor) = visitor {
                 nav aria-label="Pages" {
                     ul {
-                        li { a href="/" aria-current=[current(crate::home::TITLE)] { "Server" } }
-                        li { a href="/studies" aria-current=[current(crate::studies::TITLE)] { "Studies" } }
+                        li { a href="/" data-key=[keys::of(crate::home::TITLE)] aria-current=[current(crate::home::TITLE)] { "Server" } }
+                        li { a href="/studies" data-key=[keys::of(crate::studies::TITLE)] aria-current=[current(crate::studies::TITLE)] { "Studies" } }
                         @if site.links.is_some() && [LinkKind::Share, LinkKind::Upload].iter().any(|kind| Links::may_make(visitor, *kind)) {
-                            li { a href="/links" aria-current=[current(crate::links::TITLE)] { "Links" (news(site, visitor)) } }
+                            li { a href="/links" data-key=[keys::of(crate::links::TITLE)] aria-current=[current(crate::links::TITLE)] { "Links" (news(site, visitor)) } }
+                        }
+                        @if crate::trails::may_see(site, visitor) {
+                            li { a href="/audit" data-key=[keys::of(crate::trails::TITLE)] aria-current=[current(crate::trails::TITLE)] { "Audit" } }
                         }
                     }
                 }

@@ -1,8 +1,8 @@
 //! The pages for people: what this server is, and the studies that it holds.
 //!
 //! HTML is the application: every page works as a plain form. Scripts of ours move the secret of a link from
-//! the address into a field, show how far sending is, and tell when a session is about to end. Nothing that a patient's name could be
-//! read from is shown without a session, and names are masked until they are asked for. This crate must not know SQL,
+//! the address into a field, show how far sending is, tell when a session is about to end, and hear keys. Nothing that a
+//! patient's name could be read from is shown without a session, and names are masked until they are asked for. This crate must not know SQL,
 //! DIMSE, nor how tokens are kept: whoever builds a [`Site`] says what a session stands for.
 
 mod account;
@@ -15,6 +15,7 @@ mod form;
 mod guard;
 mod here;
 mod home;
+mod keys;
 mod layout;
 mod links;
 mod mask;
@@ -25,8 +26,10 @@ mod qr;
 mod session;
 mod sign_in;
 mod site;
+mod steps;
 mod studies;
 mod study;
+mod trails;
 
 use std::sync::Arc;
 
@@ -58,6 +61,7 @@ pub fn router(site: Site) -> Router {
         .route("/set-up/password", get(sign_in::show_choice_of_password).post(sign_in::choose_password))
         .route("/account", get(account::show))
         .route("/account/password", post(account::change_password))
+        .route("/account/keys", post(keys::switch))
         .route("/account/recovery", post(account::new_recovery))
         .route("/account/sign-out", post(account::sign_out_everywhere))
         .route("/studies", get(studies::newest).post(studies::search))
@@ -67,6 +71,7 @@ pub fn router(site: Site) -> Router {
         .route(session::SESSION, get(session::ask).post(session::keep))
         .route("/assets/{file}", get(assets::serve))
         .merge(links::router())
+        .merge(trails::router())
         .layer(DefaultBodyLimit::max(FORM))
         .merge(links::sending())
         .layer(middleware::from_fn_with_state(Arc::clone(&site), audited::tell))

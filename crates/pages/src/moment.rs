@@ -21,6 +21,12 @@ pub fn minute(seconds: i64) -> String {
     shown(seconds, |at| at.format(format_description!("[year]-[month]-[day] [hour]:[minute]")).ok())
 }
 
+/// `2026-12-04 14:32:05`, for tables whose order matters.
+pub fn second(seconds: i64) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+    shown(seconds, |at| at.format(format).ok())
+}
+
 fn shown(seconds: i64, format: impl Fn(OffsetDateTime) -> Option<String>) -> String {
     OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(format).unwrap_or_default()
 }
@@ -35,6 +41,7 @@ mod tests {
             (day(1_796_394_720).as_str(), minute(1_796_394_720).as_str()),
             ("4 Dec 2026", "2026-12-04 14:32")
         );
+        assert_eq!(second(1_796_394_725), "2026-12-04 14:32:05");
         assert_eq!(day(i64::MAX), "");
     }
 }

@@ -1,6 +1,7 @@
 //! What the pages need to know of the server that they belong to.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::desk::Desk;
 use crate::links::{self, Limits, Uploads};
 use crate::providers::{Logins, Providers};
 use crate::session;
+use crate::trails::Trails;
 
 /// Who a session stands for now; asked at each request, so that a revocation acts at the next one.
 pub type Stands = Arc<dyn Fn(&Standing) -> Option<Principal> + Send + Sync>;
@@ -33,6 +35,7 @@ pub struct Site {
     pub(crate) recorder: Arc<dyn Recorder>,
     pub(crate) providers: Option<Arc<dyn Providers>>,
     pub(crate) logins: Logins,
+    pub(crate) trails: Option<Arc<Trails>>,
     /// Shows when a session is about to end; none where there are no sessions.
     pub(crate) session_style: Option<Asset>,
 }
@@ -124,6 +127,7 @@ impl Site {
             recorder: Arc::new(Unrecorded),
             providers: None,
             logins: Logins::default(),
+            trails: None,
         }
     }
 
@@ -140,6 +144,11 @@ impl Site {
     /// Lets people sign in with these identity providers, too.
     pub fn with_providers(self, providers: Arc<dyn Providers>) -> Self {
         Self { providers: Some(providers), ..self }
+    }
+
+    /// Shows the audit trail of this data folder, kept by this source, to whoever may administer everything.
+    pub fn with_trail(self, folder: PathBuf, source: audit::Source) -> Self {
+        Self { trails: Some(Arc::new(Trails::new(folder, source))), ..self }
     }
 
     /// Recognises for other doors who signed in here; whether a cookie counts there is for them to say.

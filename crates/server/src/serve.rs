@@ -237,7 +237,8 @@ impl Server {
             let issuers = providers::open(&config.oidc)?;
             let web = web.with_providers(issuers.clone());
             let mut site = Site::new(archive.clone(), about(config, mode, &listening), entry(config, &web)?)
-                .with_recorder(Arc::new(trail.clone()));
+                .with_recorder(Arc::new(trail.clone()))
+                .with_trail(config.data.folder.clone(), recording::source(config));
             if let Some(people) = &people {
                 let root = root(config, &listening);
                 let sign_in = SignIn::new(&config.oidc, &issuers, Arc::clone(people), root);

@@ -54,22 +54,39 @@ impl Reader {
     /// # Errors
     /// [`TrailError::Row`] for one that is not as it was written, and errors of the engine.
     pub fn rows(&self, filter: &Filter, after: u64, most: u32) -> Result<Vec<Row>, TrailError> {
-        let mut sql = "SELECT sequence, hash, event FROM trail WHERE sequence > ?1".to_owned();
-        let mut values = vec![Value::Integer(after.cast_signed())];
-        let mut and = |condition: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                values.push(value);
-                sql.push_str(&format!(" AND {condition} ?{}", values.len()));
-            }
-        };
-        and("at >=", filter.since.map(Value::Integer));
-        and("at <", filter.until.map(Value::Integer));
-        and("patient =", filter.patient.clone().map(Value::Text));
-        and("study =", filter.study.clone().map(Value::Text));
-        and("principal =", filter.principal.clone().map(Value::Text));
-        sql.push_str(&format!(" ORDER BY sequence LIMIT {most}"));
+        let mut wanted = Conditions::of(filter);
+        wanted.and("sequence >", Some(Value::Integer(after.cast_signed())));
+        self.find(wanted, "sequence", most)
+    }
+
+    /// At most `most` rows, the newest first; behind the one of this moment and number. Rows of one principal are all
+    /// read for it, the rest is found by an index.
+    ///
+    /// # Errors
+    /// As [`Reader::rows`].
+    pub fn newest(
+        &self,
+        filter: &Filter,
+        behind: Option<(i64, u64)>,
+        most: u32,
+    ) -> Result<Vec<Row>, TrailError> {
+        let mut wanted = Conditions::of(filter);
+        if let Some((at, sequence)) = behind {
+            wanted.values.push(Value::Integer(at));
+            wanted.values.push(Value::Integer(sequence.cast_signed()));
+            let last = wanted.values.len();
+            wanted.sql.push_str(&format!(" AND (at, sequence) < (?{}, ?{last})", last - 1));
+        }
+        self.find(wanted, "at DESC, sequence DESC", most)
+    }
+
+    fn find(&self, wanted: Conditions, order: &str, most: u32) -> Result<Vec<Row>, TrailError> {
+        let sql = format!(
+            "SELECT sequence, hash, event FROM trail WHERE TRUE{} ORDER BY {order} LIMIT {most}",
+            wanted.sql
+        );
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let mut found = statement.query(params_from_iter(values))?;
+        let mut found = statement.query(params_from_iter(wanted.values))?;
         let mut rows = Vec::new();
         while let Some(row) = found.next()? {
             let sequence = row.get::<_, i64>(0)?.unsigned_abs();
@@ -99,5 +116,30 @@ impl Reader {
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.conn
+    }
+}
+
+/// What a filter asks, as SQL.
+struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    fn of(filter: &Filter) -> Self {
+        let mut conditions = Self { sql: String::new(), values: Vec::new() };
+        conditions.and("at >=", filter.since.map(Value::Integer));
+        conditions.and("at <", filter.until.map(Value::Integer));
+        conditions.and("patient =", filter.patient.clone().map(Value::Text));
+        conditions.and("study =", filter.study.clone().map(Value::Text));
+        conditions.and("principal =", filter.principal.clone().map(Value::Text));
+        conditions
+    }
+
+    fn and(&mut self, condition: &str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.values.push(value);
+            self.sql.push_str(&format!(" AND {condition} ?{}", self.values.len()));
+        }
     }
 }

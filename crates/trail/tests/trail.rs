@@ -83,8 +83,18 @@ fn rows_are_found_by_time_patient_study_and_principal() {
         (Filter { patient: text("nobody"), ..Filter::default() }, vec![]),
     ] {
         assert_eq!(found(&filter), expected, "{filter:?}");
+        let newest: Vec<u64> =
+            reader.newest(&filter, None, 100).unwrap().iter().map(|row| row.sequence).collect();
+        assert_eq!(newest, expected.into_iter().rev().collect::<Vec<_>>(), "{filter:?}");
     }
     assert_eq!(whats(&reader.rows(&Filter::default(), 6, 1).unwrap()), ["delete"]);
+    // Page by page, the newest first: each row once.
+    let (mut behind, mut seen) = (None, Vec::new());
+    while let Some(last) = reader.newest(&Filter::default(), behind, 3).unwrap().last() {
+        seen.extend(reader.newest(&Filter::default(), behind, 3).unwrap().iter().map(|row| row.sequence));
+        behind = Some((last.entry.at, last.sequence));
+    }
+    assert_eq!(seen, [8, 7, 6, 5, 4, 3, 2, 1]);
 }
 
 #[test]

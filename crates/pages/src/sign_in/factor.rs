@@ -17,6 +17,7 @@ use crate::form::Form;
 use crate::layout::{Page, Width, unavailable};
 use crate::qr;
 use crate::site::Site;
+use crate::steps::{Step, steps};
 
 /// Who the codes are for, as an app shows it.
 const ISSUER: &str = "Overread";
@@ -84,6 +85,7 @@ pub async fn kept(State(site): State<Arc<Site>>, from: Caller, headers: HeaderMa
 fn page(site: &Site, secret: &Secret, account: &str, wrong: Option<&Problem>) -> Response {
     let main = html! {
         @if let Some(wrong) = wrong { (summary(wrong)) }
+        (steps(Step::Factor))
         div class="stack" {
             h1 { "Set up your second factor" }
             p { "From now on you sign in with your password and a code that an app on your phone makes. Any authenticator app does." }
@@ -118,6 +120,7 @@ fn page(site: &Site, secret: &Secret, account: &str, wrong: Option<&Problem>) ->
 
 fn recovery_codes(site: &Site, codes: &[String]) -> Response {
     let main = html! {
+        (steps(Step::Recovery))
         div class="stack" {
             h1 { "Keep your recovery codes" }
             p { "If you lose your phone, each of these signs you in once in place of a code. They are shown this one time: print them or write them down, and keep them where you keep no passwords." }

@@ -21,6 +21,7 @@ use crate::form::Form;
 use crate::guard::Scripted;
 use crate::layout::{Page, Width, unavailable};
 use crate::site::Site;
+use crate::steps::{Step, steps};
 
 /// Asks for the link's secret.
 pub async fn show(State(site): State<Arc<Site>>) -> Response {
@@ -128,6 +129,7 @@ fn page(site: &Site, status: StatusCode) -> Response {
 fn choice(site: &Site, account: Option<&str>, name: &str, wrong: Option<&Problem>) -> Response {
     let main = html! {
         @if let Some(wrong) = wrong { (summary(wrong)) }
+        @if account.is_none() { (steps(Step::Account)) }
         div class="stack" {
             @match account {
                 None => {
@@ -154,7 +156,6 @@ fn choice(site: &Site, account: Option<&str>, name: &str, wrong: Option<&Problem
                 button class="btn primary" { "Go on" }
             }
         }
-        p class="small muted" { "Next: the second factor, an app on your phone." }
     };
     let (title, status) = match wrong {
         None => ("Password", StatusCode::OK),
