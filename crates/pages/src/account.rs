@@ -41,7 +41,7 @@ struct Shown<'a> {
 /// The page.
 pub async fn show(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
     let ask = asked!(site);
-    match ask.standing(&headers) {
+    match ask.insider(&headers) {
         Some((standing, who)) => page(&site, ask, &standing, &who, Shown::default()).await,
         None => Redirect::to("/").into_response(),
     }
@@ -55,7 +55,7 @@ pub async fn change_password(
     body: Bytes,
 ) -> Response {
     let ask = asked!(site);
-    let Some((standing, who)) = ask.standing(&headers) else { return Redirect::to("/").into_response() };
+    let Some((standing, who)) = ask.insider(&headers) else { return Redirect::to("/").into_response() };
     let Standing::Account { name, version } = standing.clone() else {
         return Redirect::to("/account").into_response();
     };
@@ -103,7 +103,7 @@ pub async fn new_recovery(
     body: Bytes,
 ) -> Response {
     let ask = asked!(site);
-    let Some((standing, who)) = ask.standing(&headers) else { return Redirect::to("/").into_response() };
+    let Some((standing, who)) = ask.insider(&headers) else { return Redirect::to("/").into_response() };
     let Standing::Account { name, version } = standing.clone() else {
         return Redirect::to("/account").into_response();
     };
@@ -136,7 +136,7 @@ pub async fn sign_out_everywhere(
     headers: HeaderMap,
 ) -> Response {
     let ask = asked!(site);
-    let Some((standing, who)) = ask.standing(&headers) else { return Redirect::to("/").into_response() };
+    let Some((standing, who)) = ask.insider(&headers) else { return Redirect::to("/").into_response() };
     let Standing::Account { name, .. } = standing else { return Redirect::to("/account").into_response() };
     if ask.desk.ask(move |accounts, _| accounts.sign_out_everywhere(&name)).await.is_err() {
         return unavailable(&site, Some(&who));

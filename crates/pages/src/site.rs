@@ -79,6 +79,11 @@ impl Ask {
         (self.stands)(&standing).map(|principal| (standing, principal))
     }
 
+    /// The same, for those who have a page about themselves: whoever came by a link has not.
+    pub(crate) fn insider(&self, headers: &HeaderMap) -> Option<(Standing, Principal)> {
+        self.standing(headers).filter(|(_, principal)| principal.door() != Door::Link)
+    }
+
     fn visitor(&self, headers: &HeaderMap) -> Option<Principal> {
         self.standing(headers).map(|(_, principal)| principal)
     }
