@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use crate::cookie;
 use crate::form::Form;
 use crate::here;
+use crate::layout::Place;
 use crate::sign_in::asked;
 use crate::site::Site;
 
@@ -20,9 +21,6 @@ use crate::site::Site;
 pub const OFF: &str = "off";
 /// How long a browser remembers: about a year.
 const LASTS: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// The letters behind `g`, and where they lead to; a page that somebody may not see has none in its bar.
-const PLACES: [(&str, &str); 4] = [("s", "Server"), ("i", "Studies"), ("l", "Links"), ("a", "Audit")];
 
 /// Switches them off or on, for this browser.
 pub async fn switch(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -39,20 +37,15 @@ pub async fn switch(State(site): State<Arc<Site>>, headers: HeaderMap, body: Byt
     }
 }
 
-/// The letter of a page in the bar.
-pub fn of(title: &str) -> Option<&'static str> {
-    PLACES.iter().find(|(_, page)| *page == title).map(|(letter, _)| *letter)
-}
-
 /// The list, and what opens it.
-pub fn list() -> Markup {
+pub fn list(places: &[Place]) -> Markup {
     html! {
         p { button type="button" class="btn quiet" id="keys-open" hidden { "Keys" } }
         dialog id="keys" aria-labelledby="keys-title" {
             h2 id="keys-title" { "Keys" }
             dl class="facts" {
                 dt { kbd { "/" } } dd { "Search" }
-                @for (letter, page) in PLACES { dt { kbd { "g" } " " kbd { (letter) } } dd { (page) } }
+                @for place in places { dt { kbd { "g" } " " kbd { (place.key) } } dd { (place.title) } }
                 dt { kbd { "?" } } dd { "This list" }
             }
             p class="small muted" { "They are off inside fields; Account switches them off altogether." }

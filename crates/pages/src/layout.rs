@@ -94,7 +94,7 @@ impl Page<'_> {
                             p { "Questions? Ask the centre that sent you the link. Not a certified medical device." }
                         } @else {
                         p { "Questions? Whoever runs this server finds the answers in docs/operations.md. Not a certified medical device." }
-                        @if has_keys { (keys::list()) }
+                        @if let (true, Some(visitor)) = (has_keys, visitor) { (keys::list(&places(site, visitor))) }
                         }
                     }
                     @if let Some((lasts, visitor)) = session { (session::bar(lasts, visitor)) }
@@ -108,6 +108,33 @@ impl Page<'_> {
 fn news(site: &Site, visitor: &Principal) -> Markup {
     let news = site.links.as_ref().map_or(0, |links| links.news(visitor));
     html! { @if news > 0 { " " span class="tag info" { (news) " new" span class="vh" { @if news == 1 { " opening" } @else { " openings" } } } } }
+}
+
+/// A page that the bar leads to.
+pub struct Place {
+    /// Its title.
+    pub title: &'static str,
+    /// Its address.
+    pub address: &'static str,
+    /// The letter that goes there, behind `g`.
+    pub key: &'static str,
+}
+
+/// The pages that somebody may see.
+fn places(site: &Site, visitor: &Principal) -> Vec<Place> {
+    let shares = [LinkKind::Share, LinkKind::Upload].iter().any(|kind| Links::may_make(visitor, *kind));
+    [
+        (true, Place { title: crate::home::TITLE, address: "/", key: "s" }),
+        (true, Place { title: crate::studies::TITLE, address: "/studies", key: "i" }),
+        (site.links.is_some() && shares, Place { title: crate::links::TITLE, address: "/links", key: "l" }),
+        (
+            crate::trails::may_see(site, visitor),
+            Place { title: crate::trails::TITLE, address: "/audit", key: "a" },
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(may, place)| may.then_some(place))
+    .collect()
 }
 
 fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
@@ -124,13 +151,12 @@ fn bar(title: &str, site: &Site, visitor: Option<&Principal>) -> Markup {
             } @else if let Some(visitor) = visitor {
                 nav aria-label="Pages" {
                     ul {
-                        li { a href="/" data-key=[keys::of(crate::home::TITLE)] aria-current=[current(crate::home::TITLE)] { "Server" } }
-                        li { a href="/studies" data-key=[keys::of(crate::studies::TITLE)] aria-current=[current(crate::studies::TITLE)] { "Studies" } }
-                        @if site.links.is_some() && [LinkKind::Share, LinkKind::Upload].iter().any(|kind| Links::may_make(visitor, *kind)) {
-                            li { a href="/links" data-key=[keys::of(crate::links::TITLE)] aria-current=[current(crate::links::TITLE)] { "Links" (news(site, visitor)) } }
-                        }
-                        @if crate::trails::may_see(site, visitor) {
-                            li { a href="/audit" data-key=[keys::of(crate::trails::TITLE)] aria-current=[current(crate::trails::TITLE)] { "Audit" } }
+                        @for place in places(site, visitor) {
+                            li {
+                                a href=(place.address) data-key=(place.key) aria-current=[(title == place.title).then_some("page")] {
+                                    (place.title) @if place.title == crate::links::TITLE { (news(site, visitor)) }
+                                }
+                            }
                         }
                     }
                 }
@@ -181,30 +207,61 @@ pub fn notice(tone: Tone, words: Markup) -> Markup {
     }
 }
 
+/// A page that leads no further: what is the matter, in a heading and a sentence, and where to go on.
+pub struct DeadEnd {
+    /// Its title without our name.
+    pub title: &'static str,
+    /// What is the matter.
+    pub heading: &'static str,
+    /// What it means and what to do.
+    pub words: &'static str,
+    /// Where to go on: the address and its name.
+    pub back: (&'static str, &'static str),
+}
+
+impl DeadEnd {
+    /// The whole document.
+    pub fn respond(self, status: StatusCode, site: &Site, visitor: Option<&Principal>) -> Response {
+        let (address, name) = self.back;
+        let main = html! {
+            h1 { (self.heading) }
+            p { (self.words) }
+            p { a class="btn" href=(address) { (name) } }
+        };
+        Page { title: self.title, width: Width::Reading, main }.respond(status, site, visitor)
+    }
+}
+
 /// The page for what is not there, or not within what the visitor may see: both look the same.
 pub fn not_found(site: &Site, visitor: &Principal) -> Response {
-    let main = html! {
-        h1 { "There is no such study here" }
-        p { "It may have another address, or lie outside what you may see." }
-        p { a class="btn" href="/studies" { "Back to the studies" } }
+    let page = DeadEnd {
+        title: "Error: not found",
+        heading: "There is no such study here",
+        words: "It may have another address, or lie outside what you may see.",
+        back: ("/studies", "Back to the studies"),
     };
-    Page { title: "Error: not found", width: Width::Reading, main }.respond(
-        StatusCode::NOT_FOUND,
-        site,
-        Some(visitor),
-    )
+    page.respond(StatusCode::NOT_FOUND, site, Some(visitor))
 }
 
 /// The page for a store that does not answer.
 pub fn unavailable(site: &Site, visitor: Option<&Principal>) -> Response {
-    let main = html! {
-        h1 { "The archive does not answer" }
-        p { "Nothing is lost. Try again in a moment; when it stays so, the server's log says why." }
-        p { a class="btn" href="/" { "Back to the start" } }
+    let page = DeadEnd {
+        title: "Error: no answer",
+        heading: "The archive does not answer",
+        words: "Nothing is lost. Try again in a moment; when it stays so, the server's log says why.",
+        back: ("/", "Back to the start"),
     };
-    Page { title: "Error: no answer", width: Width::Reading, main }.respond(
-        StatusCode::SERVICE_UNAVAILABLE,
-        site,
-        visitor,
-    )
+    page.respond(StatusCode::SERVICE_UNAVAILABLE, site, visitor)
+}
+
+/// A field of a search, with what is wrong with what was typed.
+pub fn search_field(id: &str, label: &str, kind: &str, value: &str, wrong: Option<&str>) -> Markup {
+    html! {
+        div class="field" {
+            label for=(id) { (label) }
+            @if let Some(wrong) = wrong { p class="error" id={ (id) "-error" } { (wrong) } }
+            input id=(id) name=(id) type=(kind) value=(value) autocomplete="off"
+                aria-describedby=[wrong.map(|_| format!("{id}-error"))] aria-invalid=[wrong.map(|_| "true")];
+        }
+    }
 }

@@ -16,7 +16,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use identity::Links;
 
-use crate::layout::{Page, Width};
+use crate::layout::DeadEnd;
 use crate::site::Site;
 
 pub use self::list::TITLE;
@@ -54,16 +54,13 @@ pub fn home(visitor: &access::Principal) -> Option<&'static str> {
 
 /// The page for what somebody may not do.
 fn refused(site: &Site, visitor: &access::Principal) -> axum::response::Response {
-    let main = maud::html! {
-        h1 { "There is no such link here" }
-        p { "It may be somebody else's, or you may not make links." }
-        p { a class="btn" href="/" { "Back to the start" } }
+    let page = DeadEnd {
+        title: "Error: no such link",
+        heading: "There is no such link here",
+        words: "It may be somebody else's, or you may not make links.",
+        back: ("/", "Back to the start"),
     };
-    Page { title: "Error: no such link", width: Width::Reading, main }.respond(
-        http::StatusCode::NOT_FOUND,
-        site,
-        Some(visitor),
-    )
+    page.respond(http::StatusCode::NOT_FOUND, site, Some(visitor))
 }
 
 /// Runs what waits for the register's disk or for a hash.

@@ -89,16 +89,9 @@ pub fn page(
 }
 
 fn search_form(wanted: &Wanted, wrong: Option<&Wrong>) -> Markup {
-    let text = |id: &'static str, label: &str, kind: &str, value: &str| {
-        let error = wrong.filter(|wrong| wrong.field == id);
-        html! {
-            div class="field" {
-                label for=(id) { (label) }
-                @if let Some(error) = error { p class="error" id={ (id) "-error" } { (error.why) } }
-                input id=(id) name=(id) type=(kind) value=(value) autocomplete="off"
-                    aria-describedby=[error.map(|_| format!("{id}-error"))] aria-invalid=[error.map(|_| "true")];
-            }
-        }
+    let text = |id: &str, label: &str, kind: &str, value: &str| {
+        let wrong = wrong.filter(|wrong| wrong.field == id).map(|wrong| wrong.why);
+        layout::search_field(id, label, kind, value, wrong)
     };
     html! {
         form class="card" method="post" action="/audit" role="search" {

@@ -17,13 +17,12 @@ use axum::Router;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode};
-use maud::html;
 use tokio::sync::Semaphore;
 use trail::{Reader, TrailError};
 
 use self::chain::Walked;
 use crate::desk::{Caller, told};
-use crate::layout::{Page, Width, unavailable};
+use crate::layout::{DeadEnd, unavailable};
 use crate::site::Site;
 
 pub use self::list::TITLE;
@@ -99,28 +98,22 @@ async fn note(site: &Site, from: &Caller, who: &Principal, detail: &str) -> Resu
 }
 
 fn absent(site: &Site, visitor: &Principal) -> Response {
-    let main = html! {
-        h1 { "There is no such page here" }
-        p { "It may have another address, or lie outside what you may see." }
-        p { a class="btn" href="/" { "Back to the start" } }
+    let page = DeadEnd {
+        title: "Error: no such page",
+        heading: "There is no such page here",
+        words: "It may have another address, or lie outside what you may see.",
+        back: ("/", "Back to the start"),
     };
-    Page { title: "Error: no such page", width: Width::Reading, main }.respond(
-        StatusCode::NOT_FOUND,
-        site,
-        Some(visitor),
-    )
+    page.respond(StatusCode::NOT_FOUND, site, Some(visitor))
 }
 
 /// What is said when too many read the whole trail at once.
 fn busy(site: &Site, visitor: &Principal) -> Response {
-    let main = html! {
-        h1 { "The trail is being read already" }
-        p { "Two exports or verifications run at a time. Try again when one has ended." }
-        p { a class="btn" href="/audit" { "Back to the audit" } }
+    let page = DeadEnd {
+        title: "Error: busy",
+        heading: "The trail is being read already",
+        words: "Two exports or verifications run at a time. Try again when one has ended.",
+        back: ("/audit", "Back to the audit"),
     };
-    Page { title: "Error: busy", width: Width::Reading, main }.respond(
-        StatusCode::SERVICE_UNAVAILABLE,
-        site,
-        Some(visitor),
-    )
+    page.respond(StatusCode::SERVICE_UNAVAILABLE, site, Some(visitor))
 }
