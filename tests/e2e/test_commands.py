@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from pynetdicom import AE, evt
 
-from support import corpus, part10, stow, synth, wire
+from support import corpus, disk, part10, stow, synth, wire
 from support.server import Server, run
 
 DONE, FAILED, USAGE, INCOMPLETE = 0, 1, 2, 3
@@ -191,9 +191,9 @@ def placed(server):
     """The final files, once everything is placed."""
     import time
     for _ in range(100):
-        files = list((server.data / "studies").rglob("*.dcm"))
-        if len(files) == 3 and not [p for p in (server.data / "spool").rglob("*.dcm") if p.stat().st_size]:
-            return sorted(files)
+        files = disk.placed(server.data)
+        if len(files) == 3 and not disk.spooled(server.data):
+            return files
         time.sleep(0.1)
     raise AssertionError(f"not placed: {files}")
 

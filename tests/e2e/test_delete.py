@@ -12,7 +12,7 @@ import pytest
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
-from support import stow, synth
+from support import disk, stow, synth
 from support.server import AET, Server, run
 
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
@@ -97,7 +97,7 @@ def test_wado_037_gone_from_every_door_at_once(tmp_path, level, left):
         assert (gone.StudyInstanceUID in page) == bool(left)
         # The bytes go behind the answer (R14).
         until = time.monotonic() + 20
-        while len(list((tmp_path / "data/studies").rglob("*.dcm"))) + spooled(tmp_path) > len(left) + 1:
+        while len(disk.placed(server.data)) + disk.spooled(server.data) > len(left) + 1:
             assert time.monotonic() < until, "deleted bytes stay"
             time.sleep(0.05)
         assert status(server, path(other, "study")) == 200
@@ -106,10 +106,6 @@ def test_wado_037_gone_from_every_door_at_once(tmp_path, level, left):
         assert status(server, path(gone, "instance")) == 200
     said = run("verify", "--data", tmp_path / "data", "--json")
     assert said.returncode == 0, said.stdout + said.stderr
-
-
-def spooled(home) -> int:
-    return sum(1 for file in (home / "data/spool").rglob("*.dcm") if file.stat().st_size)
 
 
 def test_a_record_without_patient_data_stays(server, tmp_path):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from support import part10, stow, synth, wire
+from support import disk, part10, stow, synth, wire
 from support.server import Server, binary, run
 from test_delete import delete, path, put, status
 from test_storms import faketime
@@ -190,7 +190,7 @@ def test_no_byte_of_a_patient_is_left(tmp_path):
         assert asked.status in (200, 202), asked
         hold(server, "release", add(server, "--patient", ID))
         overread(server, "token", "add", "viewer", "--role", "reader", "--on", f"holding:local/{synth.uid(61)}")
-        wait_until(lambda: not spooled(server.data), "all is placed")
+        wait_until(lambda: not disk.spooled(server.data), "all is placed")
         (file,) = (server.data / "studies" / synth.uid(65)).rglob("*.dcm")
         held = bytearray(file.read_bytes())
         held[-5] ^= 1
@@ -237,10 +237,6 @@ def test_no_byte_of_a_patient_is_left(tmp_path):
         assert run("verify", "--data", folder).returncode == 0
 
 
-def spooled(data) -> int:
-    return sum(1 for file in (data / "spool").rglob("*.dcm") if file.stat().st_size)
-
-
 def wait_until(holds, what: str, seconds: float = 20) -> None:
     until = time.monotonic() + seconds
     while not holds():
@@ -253,7 +249,7 @@ def test_a_file_that_was_put_back_stays_out(tmp_path):
     data = canary(71)
     with Guarded(tmp_path / "data", config=ALPHA) as server:
         put(server, data, synth.instance(72))
-        wait_until(lambda: not spooled(server.data), "all is placed")
+        wait_until(lambda: not disk.spooled(server.data), "all is placed")
         (file,) = (server.data / "studies" / synth.uid(71)).rglob("*.dcm")
         kept = file.read_bytes()
         erase(server, "--study", synth.uid(71))
@@ -305,7 +301,7 @@ def test_without_a_server_and_killed_on_the_way(tmp_path):
     many = [canary(study, IssuerOfPatientID="X") for study in range(101, 141)]
     with Guarded(tmp_path / "data", config=ALPHA) as server:
         put(server, *many, synth.instance(150))
-        wait_until(lambda: not spooled(server.data), "all is placed")
+        wait_until(lambda: not disk.spooled(server.data), "all is placed")
     # Without a server.
     assert erase(tmp_path / "data", "--study", many[0].StudyInstanceUID)["versions"] == 1
     server = Guarded(tmp_path / "data", config=ALPHA)

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from support import part10, stow, synth, wire
+from support import disk, part10, stow, synth, wire
 from support.server import ROOT, DidNotStart, Server, failing_binary, run
 from test_crash import proved
 
@@ -273,7 +273,7 @@ def test_placing_goes_on_after_the_folder_could_not_be_flushed(tmp_path, request
     for uid, data in held.items():
         assert wire.store_one(server.dimse, synth.CT, uid, part10.EXPLICIT_LE, data) == 0
     until = time.monotonic() + PATIENCE
-    while len(list((server.data / "studies").rglob("*.dcm"))) < 3 or any(f.stat().st_size for f in (server.data / "spool").rglob("*.dcm")):
+    while len(disk.placed(server.data)) < 3 or disk.spooled(server.data):
         assert time.monotonic() < until, "not placed"
         as_shown(server, held)
     as_shown(server, held)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from support import part10, stow, synth, wire
+from support import disk, part10, stow, synth, wire
 from support.server import MIB, PeakWatch, Server, run
 from test_commands import items
 from test_start import secure
@@ -37,8 +37,8 @@ def url(study: int, uid: str) -> str:
 def placed(server: Server, count: int) -> list[Path]:
     until = time.monotonic() + WAIT
     while True:
-        files = sorted((server.data / "studies").rglob("*.dcm"))
-        if len(files) == count and not any(f.stat().st_size for f in (server.data / "spool").rglob("*.dcm")):
+        files = disk.placed(server.data)
+        if len(files) == count and not disk.spooled(server.data):
             return files
         assert time.monotonic() < until, f"{len(files)} of {count} are placed"
         time.sleep(0.05)
