@@ -1,7 +1,7 @@
 """The process dies, or its disk fails, at every step of storing, placing, deleting and erasing (R2, R4, R5, R14, DIMSE-025).
 
 The points are those in the source: one that no work reaches fails its test. `OVERREAD_TURNS` says at which time that a
-point is passed the process dies (`1,4`).
+point is passed the process dies (`1,4`), `OVERREAD_DELAY` for how many ms a step waits (`200`).
 """
 
 import http.client
@@ -15,15 +15,20 @@ from support import disk, part10, stow, synth, wire
 from support.server import ROOT, DidNotStart, Server, failing_binary, run
 from test_crash import proved
 
+DELAY = int(os.environ.get("OVERREAD_DELAY", 200))
+EIO, ENOSPC, EDQUOT = 5, 28, 122
 TURNS = [int(turn) for turn in os.environ.get("OVERREAD_TURNS", "1,4").split(",")]
 AT_ONCE = "[storage]\npurge_after_seconds = 0\n"
 PATIENCE = 30
 OUT_OF_RESOURCES = 0xA700
 
 
-def points() -> list[str]:
+def points() -> dict[str, bool]:
+    """Whether an error can come from there, by name."""
     sources = [s.read_text() for s in sorted(ROOT.glob("crates/*/src/**/*.rs"))]
-    return sorted({name for text in sources for name in re.findall(r'fail_point!\(\s*"([\w:-]+)"', text)})
+    found = [one for text in sources for one in re.findall(r'fail_point!\(\s*"([\w:-]+)"(,?)', text)]
+    assert len(found) == len(dict(found)), "two points of one name"
+    return {name: bool(answers) for name, answers in sorted(found)}
 
 
 POINTS = points()
@@ -46,6 +51,7 @@ class Work:
         self.erasing: int | None = None
         self.held: dict[str, tuple[int, bytes]] = {}
         self.unanswered: dict[str, tuple[int, bytes]] = {}
+        self.refused: dict[str, tuple[int, bytes]] = {}
         self.deleted: set[int] = set()
         self.deleting: int | None = None
         self.study = 100
@@ -58,19 +64,35 @@ class Work:
             for uid, (study, data) in sent.items():
                 self.unanswered[uid] = (study, data)
                 status = peer.store(1, synth.CT, uid, data)
+                self.answered(uid, status == 0)
                 assert status == 0, f"{status:04X}"
-                self.held[uid] = self.unanswered.pop(uid)
         self.study += 1
         sent = self.make(self.study, (300_000, 5_000, 5_000))
         self.unanswered |= sent
         result = stow.post(self.server, [part10.file(synth.CT, uid, part10.EXPLICIT_LE, data) for uid, (_, data) in sent.items()])
+        for uid in sent:
+            self.answered(uid, uid in result.stored)
         assert result.status == 200, result.answer
-        for uid in result.stored:
-            self.held[uid] = self.unanswered.pop(uid)
         if self.study > 104:
             self.delete(self.study - 3)
             if self.erases:
                 self.erase(self.study - 2)
+
+    def answered(self, uid: str, stored: bool) -> None:
+        (self.held if stored else self.refused)[uid] = self.unanswered.pop(uid)
+
+    def attempt(self) -> bool:
+        """A round of which things may be refused, or the process die; whether all was done."""
+        try:
+            self.round()
+            return True
+        except (OSError, http.client.HTTPException, wire.Closed, wire.Refused, AssertionError):
+            return False
+
+    def may_be_taken(self) -> None:
+        """What is whole in the spool and was refused, since the index could not say that it has it: the next start may take it."""
+        self.unanswered |= self.refused
+        self.refused.clear()
 
     def make(self, study: int, sizes) -> dict[str, tuple[int, bytes]]:
         made = [synth.simple(study, 1, number, size) for number, size in enumerate(sizes, 1)]
@@ -79,9 +101,10 @@ class Work:
     def delete(self, study: int) -> None:
         self.deleting = study
         answer = self.server.request("DELETE", folder_of(study))
+        self.deleting = None
+        # What was refused did not happen.
         assert answer.status == 204, answer
         self.deleted.add(study)
-        self.deleting = None
         self.held = {uid: one for uid, one in self.held.items() if one[0] != study}
 
     def erase(self, study: int) -> None:
@@ -99,9 +122,7 @@ class Work:
         """Whether the process died within the time."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            try:
-                self.round()
-            except (OSError, http.client.HTTPException, wire.Closed, wire.Refused, AssertionError):
+            if not self.attempt():
                 self.server.process.wait(5)
                 return True
             if self.server.process.poll() is not None:
@@ -119,6 +140,7 @@ class Work:
         lost = set(self.held) - maybe - seen
         assert not lost, f"acknowledged and not found: {lost}"
         known = self.held | self.unanswered
+        assert not seen & set(self.refused), f"refused and shown: {seen & set(self.refused)}"
         assert seen <= set(known), f"shown and never sent, or deleted: {seen - set(known)}"
         for uid in seen:
             study, data = known[uid]
@@ -183,7 +205,49 @@ def test_the_process_dies(tmp_path, request, point, turn):
     assert not named, "an erasure is not carried out"
 
 
-EIO, ENOSPC, EDQUOT = 5, 28, 122
+@pytest.mark.parametrize("errno", [EIO, ENOSPC])
+@pytest.mark.parametrize("point", [point for point, answers in POINTS.items() if answers])
+def test_a_step_fails(tmp_path, request, point, errno):
+    """Whatever the disk refuses once, what was acknowledged holds and what was refused did not happen; then work goes on."""
+    server = Server(tmp_path / "data", config=AT_ONCE)
+    request.addfinalizer(server.kill)
+    work, whole = Work(server, of_erasing(point)), 0
+    until = time.monotonic() + PATIENCE
+    if start(server, f"{point}=return({errno})@1"):
+        while whole < 2 and server.process.poll() is None:
+            assert time.monotonic() < until, f"{point} was not passed, or work does not go on"
+            whole = whole + 1 if work.attempt() and "a failure was injected" in server.log() else 0
+        if whole == 2:
+            work.check()
+            server.stop()
+    if whole < 2:
+        assert server.process.wait(10) == 1, server.log()[-2000:]
+        work.may_be_taken()
+    as_usual(server)
+    work.check()
+    emptied = time.monotonic() + PATIENCE
+    while len(disk.placed(server.data)) + disk.spooled(server.data) > len(work.held) + len(work.unanswered):
+        assert time.monotonic() < emptied, "deleted or refused bytes stay"
+        time.sleep(0.05)
+    work.unanswered.clear()
+    proved(server)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_step_takes_long(tmp_path, request, point):
+    """Nothing depends on how long a step takes: all is done, only later."""
+    server = Server(tmp_path / "data", config=AT_ONCE)
+    request.addfinalizer(server.kill)
+    work, until = Work(server, of_erasing(point)), time.monotonic() + PATIENCE
+    assert start(server, f"{point}=delay({DELAY})@1")
+    while "a step was delayed" not in server.log():
+        assert time.monotonic() < until, f"{point} was not passed"
+        work.round()
+    work.round()
+    work.check()
+    proved(server)
+
+
 FAILURES = [
     # point, errno, times
     ("blob::spool-write", EIO, "1"), ("blob::spool-write", ENOSPC, "1"), ("blob::spool-write", EDQUOT, "1"),
@@ -241,6 +305,7 @@ def test_a_failed_flush_of_the_index_ends_the_process(tmp_path, request, turn):
     if start(server, f"index::commit=return@{turn}"):
         assert work.until_it_dies()
     assert server.process.wait(10) == 1, server.log()[-2000:]
+    work.may_be_taken()
     as_usual(server)
     work.check()
     work.unanswered.clear()

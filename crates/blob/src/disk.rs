@@ -51,6 +51,7 @@ pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
 #[cfg(feature = "failpoints")]
 pub(crate) fn injected(errno: Option<String>) -> io::Error {
     let errno = errno.and_then(|errno| errno.parse().ok()).unwrap_or(Errno::IO.raw_os_error());
+    tracing::warn!(errno, "a failure was injected");
     io::Error::from_raw_os_error(errno)
 }
 

@@ -108,7 +108,9 @@ impl Folder {
                 Err(LinkError::Batch(error)) => return Err(error),
             }
         }
-        fail::fail_point!("blob::shelf-linked");
+        fail::fail_point!("blob::shelf-linked", |errno| {
+            Err(BlobError::from_os("link into", &self.root, disk::injected(errno)))
+        });
         self.flush(touched, known)?;
         fail::fail_point!("blob::shelf-placed");
         Ok(unplaced)
@@ -170,7 +172,9 @@ impl Shelf for Folder {
     fn remove(&self, key: &str) -> Result<(), BlobError> {
         let path = self.path(key)?;
         let mut known = self.change();
-        fail::fail_point!("blob::shelf-remove");
+        fail::fail_point!("blob::shelf-remove", |errno| {
+            Err(BlobError::from_os("remove", &path, disk::injected(errno)))
+        });
         disk::remove_file(&path)?;
         fail::fail_point!("blob::shelf-removed");
         leave(&self.root, Path::new(key), &mut known)

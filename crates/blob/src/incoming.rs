@@ -76,7 +76,7 @@ impl Incoming {
         if head.len() as u64 != HEAD_LEN || head.iter().all(|&byte| byte == 0) {
             return Err(BlobError::BadHead { given: head.len() as u64 });
         }
-        fail::fail_point!("blob::spool-seal");
+        fail::fail_point!("blob::spool-seal", |errno| Err(file.failed("write", disk::injected(errno))));
         let written = disk::write_parts(&file.file, &[head.into()], 0);
         written.map_err(|error| file.failed("write", error))?;
         fail::fail_point!("blob::spool-sealed");

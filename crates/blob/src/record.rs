@@ -3,7 +3,7 @@
 //! A record is written under another name, flushed, renamed, and its folder flushed: it is there whole, or not at all.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::open::RECORDS;
@@ -36,23 +36,20 @@ impl Records {
         if path.exists() {
             return Err(BlobError::Collision { key: name.to_owned() });
         }
-        fail::fail_point!("blob::record-write", |errno| {
-            Err(BlobError::from_os("write", &path, disk::injected(errno)))
-        });
         let part = self.folder.join(format!("{name}{PART}"));
         disk::remove_file(&part)?;
         let written = disk::make_file(&part).and_then(|mut file| {
+            fail::fail_point!("blob::record-write", |errno| Err(disk::injected(errno)));
             file.write_all(bytes)?;
-            file.sync_all()
+            file.sync_all()?;
+            fail::fail_point!("blob::record-flushed", |errno| Err(disk::injected(errno)));
+            fs::rename(&part, &path)
         });
         written
             .inspect_err(|_| drop(fs::remove_file(&part)))
             .map_err(|error| BlobError::from_os("write", &part, error))?;
-        fail::fail_point!("blob::record-flushed");
-        fs::rename(&part, &path).map_err(|error| BlobError::from_os("rename", &part, error))?;
-        fail::fail_point!("blob::record-renamed");
         // Not known to survive: whoever asked is told that it failed, so it should not be found either.
-        disk::flush_folder(&self.folder)
+        self.flush()
             .inspect_err(|_| drop(fs::remove_file(&path)))
             .map_err(|error| BlobError::from_os("flush", &self.folder, error))
     }
@@ -66,7 +63,7 @@ impl Records {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&part, &path)?;
-            disk::flush_folder(&self.folder)
+            self.flush()
         });
         written.map_err(|error| BlobError::from_os("write", &part, error))
     }
@@ -74,7 +71,13 @@ impl Records {
     /// Removes a record, durably; that there is none is fine. Only what names somebody who is to be forgotten goes.
     pub(crate) fn remove(&self, name: &str) -> Result<(), BlobError> {
         disk::remove_file(&self.path(name)?)?;
-        disk::flush_folder(&self.folder).map_err(|error| BlobError::from_os("flush", &self.folder, error))
+        self.flush().map_err(|error| BlobError::from_os("flush", &self.folder, error))
+    }
+
+    /// Makes the names durable as they are.
+    fn flush(&self) -> io::Result<()> {
+        fail::fail_point!("blob::record-named", |errno| Err(disk::injected(errno)));
+        disk::flush_folder(&self.folder)
     }
 
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, BlobError> {

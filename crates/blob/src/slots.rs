@@ -136,7 +136,7 @@ fn fill_folder(spool: &Spool, folder: usize, count: usize, made: &mut Vec<Slot>)
     }
     let path = spool.folder(folder);
     disk::flush_folder(&path).map_err(|error| spool.failed("flush", &path, error))?;
-    fail::fail_point!("blob::slot-made");
+    fail::fail_point!("blob::slot-made", |errno| Err(spool.failed("flush", &path, disk::injected(errno))));
     made.iter_mut().for_each(|slot| slot.named_durably = true);
     Ok(())
 }
