@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import ssl
 import struct
 import subprocess
 import sys
@@ -65,6 +66,19 @@ def c_store(target, files: list[Path], associations: int) -> dict:
     return {"instances/s": len(files) / timed.took, "server CPU s/GB": timed.cpu / size * 1e9}
 
 
+def storescu(target, files: list[Path]) -> dict:
+    """DCMTK's other sender, which speaks TLS too; one association."""
+    command = ["storescu", "-q", *(["+tla", "-ic"] if target.over_tls else []), "-aec", target.aet, "127.0.0.1", str(target.dimse)]
+    with Timed(target) as timed:
+        subprocess.run([*command, *map(str, files)], env={**os.environ, "TCP_NODELAY": "1"}, check=True)
+    size = sum(f.stat().st_size for f in files)
+    return {"instances/s": len(files) / timed.took, "server CPU s/GB": timed.cpu / size * 1e9}
+
+
+def headers(target, accept: str) -> dict:
+    return {"Accept": accept} | ({"Authorization": f"Bearer {target.token}"} if target.token else {})
+
+
 def stow_rs(target, files: list[Path], at_once: int, connections: int) -> dict:
     bodies = [stow.body([f.read_bytes() for f in files[n : n + at_once]]) for n in range(0, len(files), at_once)]
     waiting, lock, failed = iter(bodies), threading.Lock(), []
@@ -93,8 +107,14 @@ def stow_rs(target, files: list[Path], at_once: int, connections: int) -> dict:
 def stream(target, path: str, accept: str = "*/*") -> dict:
     """One answer, read as fast as it comes."""
     link = http.client.HTTPConnection("127.0.0.1", target.http, timeout=120)
+    if target.over_tls:
+        # Nobody vouches for a certificate that was made for this run.
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        link = http.client.HTTPSConnection("127.0.0.1", target.http, timeout=120, context=trusting)
+    link.connect()
     with Timed(target) as timed:
-        link.request("GET", path, headers={"Accept": accept})
+        link.request("GET", path, headers=headers(target, accept))
         answer = link.getresponse()
         assert answer.status == 200, (target.name, path, answer.status)
         first, size, room = None, 0, bytearray(1 << 20)
@@ -108,12 +128,14 @@ def wrk(target, paths: list[str], connections: int, seconds: float, accept: str 
     """Requests a second and latencies over kept connections, the paths in turn."""
     script = target.home / "wrk.lua"
     listed = ",".join(f'"{p}"' for p in paths)
-    script.write_text(f'local paths = {{{listed}}}\nlocal n = 0\nwrk.headers["Accept"] = [[{accept}]]\n'
+    sent = "".join(f'wrk.headers["{name}"] = [[{value}]]\n' for name, value in headers(target, accept).items())
+    script.write_text(f'local paths = {{{listed}}}\nlocal n = 0\n{sent}'
                       "request = function() n = n % #paths + 1; return wrk.format(nil, paths[n]) end\n"
                       'done = function(s, l, r) io.write(string.format("RESULT %d %d %f %f\\n", s.requests, s.errors.status, '
                       "l:percentile(50) / 1000, l:percentile(99) / 1000)) end\n")
     with Timed(target) as timed:
-        said = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script, f"http://127.0.0.1:{target.http}"],
+        said = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", script,
+                               f"http{'s' * target.over_tls}://127.0.0.1:{target.http}"],
                               capture_output=True, text=True, check=True).stdout
     requests, errors, median, worst = map(float, re.search(r"RESULT (\S+) (\S+) (\S+) (\S+)", said).groups())
     assert not errors, f"{target.name}: {errors:.0f} of {requests:.0f} failed: {paths[0]}"

@@ -19,14 +19,16 @@ def free_port() -> int:
 
 
 class Target:
-    """A server under measurement. `web` is its DICOMweb root, `dimse` its port; either may be missing."""
+    """A server under measurement. `web` is its DICOMweb root, `dimse` its port; either may be missing. `token` lets in."""
 
     name = ""
     aet = "BENCH"
     web: str | None = None
+    over_tls = False
+    token: str | None = None
 
     def __init__(self, home: Path):
-        self.home, self.process = home / self.name.replace(" ", "-"), None
+        self.home, self.process = home / type(self).__name__, None
         self.http, self.dimse = free_port(), free_port()
 
     @staticmethod
@@ -96,6 +98,22 @@ class Overread(Target):
                 "--http", f"127.0.0.1:{self.http}", "--dimse", f"127.0.0.1:{self.dimse}"]
 
 
+class OverreadTls(Overread):
+    """As it is installed: everything over TLS, with a certificate that it makes, and nobody reads without leave."""
+
+    over_tls = True
+
+    def command(self):
+        return [str(self.program), "serve", "--data", str(self.home / "data"), "--aet", self.aet,
+                "--http", f"127.0.0.1:{self.http}", "--dimse", "off", "--dimse-tls", f"127.0.0.1:{self.dimse}"]
+
+    def let_in(self, study: str) -> None:
+        """Makes a token for somebody who may read this study."""
+        added = subprocess.run([self.program, "token", "--data", self.home / "data", "add", "bench", "--role", "reader",
+                                "--on", f"holding:local/{study}"], capture_output=True, text=True, check=True)
+        self.token = added.stdout.strip()
+
+
 class Orthanc(Target):
     """As it comes, but for remote access without a password, which the others have too."""
 
@@ -150,6 +168,7 @@ class Nginx(Target):
     """The same bytes as static files: what the machine can give at most."""
 
     name, web = "nginx", ""
+    listen, more = "", ""
 
     @staticmethod
     def is_here():
@@ -165,8 +184,18 @@ class Nginx(Target):
             "events { worker_connections 1024; }"
             f"http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; client_body_temp_path {self.home}/t1;"
             f"proxy_temp_path {self.home}/t2; fastcgi_temp_path {self.home}/t3; uwsgi_temp_path {self.home}/t4; scgi_temp_path {self.home}/t5;"
-            f"server {{ listen 127.0.0.1:{self.http}; root {self.home}/files; }} }}")
+            f"{self.more} server {{ listen 127.0.0.1:{self.http} {self.listen}; root {self.home}/files; }} }}")
         return ["nginx", "-c", str(self.home / "nginx.conf"), "-p", str(self.home)]
 
 
+class NginxTls(Nginx):
+    over_tls, listen, more = True, "ssl", "ssl_certificate cert.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.3;"
+
+    def command(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-keyout", self.home / "key.pem", "-out", self.home / "cert.pem"], check=True, capture_output=True)
+        return super().command()
+
+
 ALL = [Overread, Orthanc, TunedOrthanc, Storescp, Nginx]
+OVER_TLS = [OverreadTls, NginxTls]
