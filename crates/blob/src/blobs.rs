@@ -45,13 +45,14 @@ struct Owner {
 
 impl Blobs {
     /// Opens a data folder, making it when it is not there, and owns it. Also returns what a former process sealed and
-    /// did not unspool, oldest first; it counts as spooled until [`Blobs::unspool`]. Unused and half-written spool files are removed.
+    /// did not unspool, oldest first; it counts as spooled until [`Blobs::unspool`]. Unused and half-written spool files and records are removed.
     pub fn open(root: &Path, limits: Limits) -> Result<(Blobs, Vec<SpoolEntry>), BlobError> {
         open::make_layout(root)?;
         let root = root.canonicalize().map_err(|error| BlobError::from_os("find", root, error))?;
         let lock = Lock::take(&root)?;
         open::check_links(&root)?;
         let leftovers = open::sweep(&root)?;
+        Records::below(&root).sweep()?;
         let gauge = Gauge::new(&root, limits.room_age)
             .map_err(|error| BlobError::from_os("look at", &root, error))?;
         let reads = Reads::default();
@@ -239,7 +240,12 @@ impl Blobs {
         Records::below(self.root()).read(name)
     }
 
-    /// The names of all records, in their order. For a start: what a crash left half written is removed.
+    /// Whether there is a record of this name.
+    pub fn has_record(&self, name: &str) -> Result<bool, BlobError> {
+        Records::below(self.root()).holds(name)
+    }
+
+    /// The names of all records, in their order.
     pub fn records(&self) -> Result<Vec<String>, BlobError> {
         Records::below(self.root()).names()
     }

@@ -2,6 +2,7 @@
 //!
 //! A record is written under another name, flushed, renamed, and its folder flushed: it is there whole, or not at all.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -85,19 +86,34 @@ impl Records {
         fs::read(&path).map_err(|error| BlobError::from_os("read", &path, error))
     }
 
-    /// The names of all records in their order. What a crash left half written goes.
+    pub(crate) fn holds(&self, name: &str) -> Result<bool, BlobError> {
+        let path = self.path(name)?;
+        path.try_exists().map_err(|error| BlobError::from_os("look at", &path, error))
+    }
+
+    /// The names of all records in their order. One that is being written is not among them.
     pub(crate) fn names(&self) -> Result<Vec<String>, BlobError> {
-        let list = |error| BlobError::from_os("list", &self.folder, error);
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.folder).map_err(list)? {
-            let entry = entry.map_err(list)?;
-            match entry.file_name().to_str() {
-                Some(name) if name.ends_with(PART) => disk::remove_file(&entry.path())?,
+        for path in self.files()? {
+            match path.file_name().and_then(OsStr::to_str) {
+                Some(name) if name.ends_with(PART) => {}
                 Some(name) if self.path(name).is_ok() => names.push(name.to_owned()),
-                _ => tracing::warn!("{} is no record of ours: left alone", entry.path().display()),
+                _ => tracing::warn!("{} is no record of ours: left alone", path.display()),
             }
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Removes what a crash left half written. Only for who owns the folder and writes nothing yet.
+    pub(crate) fn sweep(&self) -> Result<(), BlobError> {
+        let is_part = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(PART));
+        self.files()?.into_iter().filter(is_part).try_for_each(|path| disk::remove_file(&path))
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>, BlobError> {
+        let list = |error| BlobError::from_os("list", &self.folder, error);
+        let entries = fs::read_dir(&self.folder).map_err(list)?;
+        entries.map(|entry| entry.map(|entry| entry.path()).map_err(list)).collect()
     }
 }

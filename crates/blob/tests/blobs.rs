@@ -5,6 +5,8 @@ mod rig;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use blob::{Blobs, CHUNK, ErrorKind, HEAD_LEN, Limits, Place, Sums, aligned, verify};
@@ -431,9 +433,33 @@ fn records_are_there_whole_or_not_at_all() {
     for name in ["", "../1.json", "a/b", ".x", "A", "1.part"] {
         assert_eq!(blobs.write_record(name, b"x").unwrap_err().kind(), ErrorKind::Caller, "{name}");
     }
-    // What a crash left half written is no record, and is in nobody's way.
-    std::fs::write(folder.path().join("removed/4.json.part"), b"fo").unwrap();
+    assert_eq!((blobs.has_record("1.json").unwrap(), blobs.has_record("3.json").unwrap()), (true, false));
+    // What is half written is no record: another thread may be at it, or a crash left it, which the next start removes.
+    let part = folder.path().join("removed/4.json.part");
+    std::fs::write(&part, b"fo").unwrap();
     assert_eq!(blobs.records().unwrap(), ["1.json", "2.json"]);
-    assert!(!folder.path().join("removed/4.json.part").exists());
+    assert!(part.exists());
+    drop(blobs);
+    let (blobs, _) = Blobs::open(folder.path(), Limits::default()).unwrap();
+    assert!(!part.exists());
     blobs.write_record("4.json", b"four").unwrap();
+}
+
+#[test]
+fn records_are_written_while_they_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (blobs, _) = Blobs::open(folder.path(), Limits::default()).unwrap();
+    let (lister, done) = (blobs.clone(), Arc::new(AtomicBool::new(false)));
+    let ended = Arc::clone(&done);
+    let listing = std::thread::spawn(move || {
+        while !ended.load(Ordering::Relaxed) {
+            lister.records().unwrap();
+        }
+    });
+    let wanted: Vec<String> = (0..200).map(|number| format!("{number:03}.json")).collect();
+    let written: Vec<_> = wanted.iter().map(|name| blobs.write_record(name, b"a record")).collect();
+    done.store(true, Ordering::Relaxed);
+    listing.join().unwrap();
+    written.into_iter().for_each(Result::unwrap);
+    assert_eq!(blobs.records().unwrap(), wanted);
 }

@@ -104,7 +104,7 @@ fn forget_records(blobs: &Blobs, erasure: &Erasure) -> Result<(), ReadError> {
     let erased: HashSet<u64> = erasure.sequences();
     for sequence in &erasure.records {
         let name = tombstone::name(*sequence);
-        if !blobs.records()?.contains(&name) {
+        if !blobs.has_record(&name)? {
             continue;
         }
         let mut removal = tombstone::read(blobs, &name).map_err(ReadError::Storage)?;
