@@ -260,7 +260,8 @@ def test_sigterm_under_load_loses_nothing(tmp_path):
         time.sleep(1.5)
         began = time.monotonic()
         assert server.stop(35) == 0
-        assert time.monotonic() - began < 31
+        took = time.monotonic() - began
+        assert took < 31
         [t.join() for t in threads]
     with Server(tmp_path / "data") as server:
         found, offset = set(), 0
@@ -268,6 +269,7 @@ def test_sigterm_under_load_loses_nothing(tmp_path):
             found |= {o["00080018"]["Value"][0] for o in page}
             offset += len(page)
         assert acked and set(acked) <= found
+        print(f"\nended {took:.2f} s after SIGTERM, {len(acked)} acknowledged, all found")
 
 
 def test_metrics(server):
