@@ -18,6 +18,8 @@ const BATCH: u32 = 256;
 const REST: Duration = Duration::from_secs(5);
 /// How often it looks by itself for what has become due.
 const ROUND: Duration = Duration::from_secs(60);
+/// What becomes due within this time goes together: each round looks at all that waits.
+const TOGETHER: Duration = Duration::from_secs(1);
 
 /// The task that purges.
 pub(crate) struct Purger {
@@ -31,7 +33,10 @@ struct Work {
     /// Held by whoever gives final names or takes them away.
     names: Arc<Turn<()>>,
     after: Duration,
+    /// Something was deleted.
     wake: Notify,
+    /// Something else is to be done, now.
+    urgent: Notify,
     stopping: AtomicBool,
     /// Deletions on record that the index refused.
     unapplied: Mutex<BTreeSet<u64>>,
@@ -46,6 +51,7 @@ impl Purger {
             names,
             after,
             wake: Notify::new(),
+            urgent: Notify::new(),
             stopping: AtomicBool::new(false),
             unapplied: Mutex::default(),
         });
@@ -61,7 +67,7 @@ impl Purger {
     /// A deletion on record has to be applied to the index again.
     pub(crate) fn apply(&self, sequence: u64) {
         self.shared.unapplied.lock().unwrap_or_else(PoisonError::into_inner).insert(sequence);
-        self.wake();
+        self.shared.urgent.notify_one();
     }
 
     /// Purges all that is deleted, due or not.
@@ -88,24 +94,27 @@ async fn run(work: Arc<Work>) {
     loop {
         // Before the round: what is asked of it meanwhile is not missed.
         let stopping = work.stopping.load(Ordering::Acquire);
-        let rest = match work.round().await {
-            Ok(next) => next.unwrap_or(ROUND).min(ROUND),
-            Err(error) => {
-                tracing::error!(%error, "deleted bytes could not be removed; it is tried again");
-                REST
-            }
-        };
+        let next = work.round().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "deleted bytes could not be removed; it is tried again");
+            Some(REST)
+        });
         if stopping {
             return;
         }
-        let _ = tokio::time::timeout(rest, work.wake.notified()).await;
+        let rest = next.map_or(ROUND, |next| next.clamp(TOGETHER, ROUND));
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = work.urgent.notified() => {}
+            // What is deleted from now on is due later than what waits already.
+            () = work.wake.notified(), if next.is_none() => {}
+        }
     }
 }
 
 impl Work {
     fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
-        self.wake.notify_one();
+        self.urgent.notify_one();
     }
 
     /// Applies and purges what is due. How long until more is.

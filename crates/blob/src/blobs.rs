@@ -247,7 +247,12 @@ impl Blobs {
 
     /// The names of all records, in their order.
     pub fn records(&self) -> Result<Vec<String>, BlobError> {
-        Records::below(self.root()).names()
+        self.records_where(|_| true)
+    }
+
+    /// The names that are wanted, in their order: memory for these only.
+    pub fn records_where(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, BlobError> {
+        Records::below(self.root()).names(wanted)
     }
 
     /// The data folder, absolute. What else lies in it is the business of the layers above.

@@ -91,29 +91,35 @@ impl Records {
         path.try_exists().map_err(|error| BlobError::from_os("look at", &path, error))
     }
 
-    /// The names of all records in their order. One that is being written is not among them.
-    pub(crate) fn names(&self) -> Result<Vec<String>, BlobError> {
+    /// The names of the records that are wanted, in their order. One that is being written is not among them.
+    pub(crate) fn names(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, BlobError> {
         let mut names = Vec::new();
-        for path in self.files()? {
+        self.each(|path| {
             match path.file_name().and_then(OsStr::to_str) {
                 Some(name) if name.ends_with(PART) => {}
-                Some(name) if self.path(name).is_ok() => names.push(name.to_owned()),
+                Some(name) if self.path(name).is_ok() => names.extend(wanted(name).then(|| name.to_owned())),
                 _ => tracing::warn!("{} is no record of ours: left alone", path.display()),
             }
-        }
+            Ok(())
+        })?;
         names.sort();
         Ok(names)
     }
 
     /// Removes what a crash left half written. Only for who owns the folder and writes nothing yet.
     pub(crate) fn sweep(&self) -> Result<(), BlobError> {
-        let is_part = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(PART));
-        self.files()?.into_iter().filter(is_part).try_for_each(|path| disk::remove_file(&path))
+        self.each(|path| match path.to_str() {
+            Some(name) if name.ends_with(PART) => disk::remove_file(path),
+            _ => Ok(()),
+        })
     }
 
-    fn files(&self) -> Result<Vec<PathBuf>, BlobError> {
+    /// Every file, one after the other: there is one for each deletion that ever was.
+    fn each(&self, mut work: impl FnMut(&Path) -> Result<(), BlobError>) -> Result<(), BlobError> {
         let list = |error| BlobError::from_os("list", &self.folder, error);
-        let entries = fs::read_dir(&self.folder).map_err(list)?;
-        entries.map(|entry| entry.map(|entry| entry.path()).map_err(list)).collect()
+        for entry in fs::read_dir(&self.folder).map_err(list)? {
+            work(&entry.map_err(list)?.path())?;
+        }
+        Ok(())
     }
 }

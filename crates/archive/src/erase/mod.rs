@@ -89,7 +89,8 @@ impl Archive {
     pub async fn pending_erasures(&self) -> Result<Vec<Erasure>, ReadError> {
         let blobs = self.shared.blobs.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let names = blobs.records()?;
+            // Deletions have records too, which are many.
+            let names = blobs.records_where(|name| matches!(Named::of(name), Some(Named::Order(_))))?;
             let orders = names.iter().filter_map(|name| match Named::of(name) {
                 Some(Named::Order(sequence)) => Some(order::read(&blobs, sequence)),
                 _ => None,
