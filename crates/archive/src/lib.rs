@@ -61,7 +61,7 @@ pub use expire::Age;
 pub use hold::Holds;
 pub use imaging::transcode::possible as possible_syntaxes;
 pub use incoming::{Announced, Framing, Identity, Incoming};
-pub use index::{Cursor, Hidden, InstanceRecord, Level, RemovalHead, Target, Totals};
+pub use index::{Cursor, Group, Hidden, InstanceRecord, Level, RemovalHead, Target, Totals};
 pub use rebuild::{RebuildReport, rebuild};
 pub use recover::Recovered;
 pub use reject::REJECTION_TITLES;

@@ -8,7 +8,7 @@ use dicomweb::json::BulkTable;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use imaging::frames::{Frame, PixelLayout};
-use index::{Cursor, InstanceDetail, InstanceRecord, Target};
+use index::{Cursor, Group, InstanceDetail, InstanceRecord, Target};
 use model::transfer_syntax::{self, Syntax};
 use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
 
@@ -23,6 +23,9 @@ use crate::{Archive, ReadError, Shared, pixels, work};
 /// Records or metadata rows read from the index at a time: about 1 KiB each for records, 3 KiB for metadata.
 const PAGE: u32 = 256;
 
+/// Records read at first: what is given at once does not wait for more. Each page then has four times as many.
+const FIRST_PAGE: u32 = 16;
+
 /// The instances of a target, page by page in a stable order.
 pub struct Instances {
     shared: Arc<Shared>,
@@ -30,6 +33,7 @@ pub struct Instances {
     target: Target,
     next: Option<Vec<InstanceRecord>>,
     after: Option<Cursor>,
+    limit: u32,
 }
 
 /// The metadata of a target's instances, page by page in the same order.
@@ -191,14 +195,24 @@ impl Archive {
     /// [`ReadError::NotFound`] when the scope holds none, [`ReadError::Gone`] when it did, [`ReadError::Denied`].
     pub async fn instances(&self, who: &Principal, target: Target) -> Result<Instances, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
-        let mut instances =
-            Instances { shared: Arc::clone(&self.shared), scope, target, next: None, after: None };
+        let shared = Arc::clone(&self.shared);
+        let mut instances = Instances { shared, scope, target, next: None, after: None, limit: FIRST_PAGE };
         let first = instances.next_page().await?;
         if first.is_empty() {
             return Err(missing(self.shared.index.as_ref(), &instances.scope, &instances.target).await);
         }
         instances.next = Some(first);
         Ok(instances)
+    }
+
+    /// What there is of a study, series or instance, without its records: how many instances are alike. None where there is
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`ReadError::Denied`]; [`ReadError::Storage`] when the index fails.
+    pub async fn groups(&self, who: &Principal, target: &Target) -> Result<Vec<Group>, ReadError> {
+        let scope = who.scope_for(Action::Retrieve)?;
+        Ok(self.shared.index.groups(&scope, target).await?)
     }
 
     /// Opens an instance's bytes for reading. The record comes from [`Archive::instances`] or [`Archive::frames`].
@@ -301,16 +315,12 @@ impl Instances {
         if let Some(first) = self.next.take() {
             return Ok(first);
         }
-        let page = self.shared.index.instances(&self.scope, &self.target, self.after, PAGE).await?;
+        let page = self.shared.index.instances(&self.scope, &self.target, self.after, self.limit).await?;
+        self.limit = PAGE.min(4 * self.limit);
         if let Some(last) = page.last() {
             self.after = Some(last.cursor);
         }
         Ok(page)
-    }
-
-    /// The next records without taking them, when they were read already: after [`Archive::instances`], the first page.
-    pub fn peek(&self) -> &[InstanceRecord] {
-        self.next.as_deref().unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use archive::{Archive, BulkPart, InstanceRecord, Instances, ReadError, Target, Which};
+use archive::{Archive, BulkPart, Group, InstanceRecord, Instances, ReadError, Target, Which};
 use axum::response::Response;
 use bytes::Bytes;
 use dicomweb::media::{OCTET_STREAM, Resource, bulk_offers};
@@ -37,12 +37,13 @@ pub(crate) async fn all_bulk(call: &Call<'_>, place: Place, which: Which) -> Res
 pub(crate) async fn answer(call: &Call<'_>, target: Target, which: Which) -> Result<Response, Refusal> {
     let archive = call.app.archive();
     call.trace.begins_anew();
-    let left_out = left_out(call, archive.instances(&call.who, target.clone()).await?).await?;
+    let instances = archive.instances(&call.who, target.clone()).await?;
+    let left_out = left_out(call, &archive.groups(&call.who, &target).await?)?;
     let parts = Parts {
         archive: archive.clone(),
         base: call.app.base().clone(),
         which,
-        instances: archive.instances(&call.who, target).await?,
+        instances,
         records: VecDeque::new(),
         instance: String::new(),
         values: VecDeque::new(),
@@ -82,21 +83,16 @@ pub(crate) async fn answer(call: &Call<'_>, target: Target, which: Which) -> Res
 }
 
 /// How many instances have pixel data that nothing here decodes, by their transfer syntax.
-async fn left_out(call: &Call<'_>, mut instances: Instances) -> Result<u64, Refusal> {
+fn left_out(call: &Call<'_>, groups: &[Group]) -> Result<u64, Refusal> {
     let mut count = 0;
-    loop {
-        let page = instances.next_page().await?;
-        if page.is_empty() {
-            return Ok(count);
-        }
-        for record in page {
-            call.trace.gives(&record);
-            let stored = syntax(&record)?;
-            let readable =
-                stored.pixels == Pixels::Native || archive::possible_syntaxes(stored).contains(&EXPLICIT_LE);
-            count += u64::from(!readable);
+    for group in groups {
+        call.trace.gives_group(group);
+        let stored = syntax(&group.transfer_syntax)?;
+        if stored.pixels != Pixels::Native && !archive::possible_syntaxes(stored).contains(&EXPLICIT_LE) {
+            count += group.instances;
         }
     }
+    Ok(count)
 }
 
 /// Long values one after the other; one file is open at a time.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::Principal;
-use archive::{InstanceRecord, Outcome as Kept, Stored};
+use access::{CustodianId, Principal};
+use archive::{Group, InstanceRecord, Outcome as Kept, Stored};
 use audit::{Change, Event, Outcome, Patient, Recorder, What, Who};
 use dicomweb::query::Level;
 use dicomweb::url::Path;
@@ -109,11 +109,20 @@ impl Trace {
 
     /// An instance that is given.
     pub(crate) fn gives(&self, record: &InstanceRecord) {
+        self.gives_some(&record.custodian, record.sop_class.as_str(), 1);
+    }
+
+    /// Instances that are given.
+    pub(crate) fn gives_group(&self, group: &Group) {
+        self.gives_some(&group.custodian, group.sop_class.as_str(), group.instances);
+    }
+
+    fn gives_some(&self, custodian: &CustodianId, class: &str, instances: u64) {
         let mut told = self.lock();
         if told.event.custodian.is_empty() {
-            record.custodian.as_str().clone_into(&mut told.event.custodian);
+            custodian.as_str().clone_into(&mut told.event.custodian);
         }
-        count(&mut told.event.classes, record.sop_class.as_str());
+        count(&mut told.event.classes, class, instances);
     }
 
     /// What was noted is given in another way, which notes it itself.
@@ -145,7 +154,7 @@ impl Trace {
         let mut told = self.lock();
         who.custodian().as_str().clone_into(&mut told.event.custodian);
         let of_study = told.kept.entry((stored.study().to_string(), change)).or_default();
-        count(of_study, stored.sop_class().as_str());
+        count(of_study, stored.sop_class().as_str(), 1);
     }
 
     /// An instance that is not kept, and whether that is our fault.
@@ -235,9 +244,9 @@ fn address(address: SocketAddr) -> String {
     address.ip().to_canonical().to_string()
 }
 
-fn count(classes: &mut BTreeMap<String, u64>, class: &str) {
+fn count(classes: &mut BTreeMap<String, u64>, class: &str, instances: u64) {
     match classes.get_mut(class) {
-        Some(count) => *count += 1,
-        None => drop(classes.insert(class.to_owned(), 1)),
+        Some(count) => *count += instances,
+        None => drop(classes.insert(class.to_owned(), instances)),
     }
 }

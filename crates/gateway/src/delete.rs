@@ -37,10 +37,8 @@ pub(crate) async fn delete(call: &Call<'_>, place: Place) -> Result<Response, Re
 /// Notes whose study it is and what goes: afterwards nobody could say. What cannot be read is deleted all the same.
 async fn note(call: &Call<'_>, target: &Target) {
     let archive = call.app.archive();
-    let Ok(mut instances) = archive.instances(&call.who, target.clone()).await else { return };
-    while let Ok(page @ [_, ..]) = instances.next_page().await.as_deref() {
-        page.iter().for_each(|record| call.trace.gives(record));
-    }
+    let Ok(groups) = archive.groups(&call.who, target).await else { return };
+    groups.iter().for_each(|group| call.trace.gives_group(group));
     let query = Query {
         study: Some(target.study),
         include: Include::Fields(vec![vec![Tag(0x0010, 0x0021)]]),

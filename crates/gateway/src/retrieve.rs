@@ -27,9 +27,6 @@ use crate::frames::MAKER;
 use crate::outgoing::{Outgoing, Pieces, Segment, begun, content_length, cut};
 use crate::refusal::Refusal;
 
-/// Records of one answer that are held at once, some 700 bytes each; of a larger study the index is read twice.
-const HELD: usize = 512;
-
 /// The instances of a place, in the representation that the client takes.
 pub(crate) async fn retrieve(call: &Call<'_>, place: Place) -> Result<Response, Refusal> {
     let query = RetrieveRequest::parse(call.query)?;
@@ -88,7 +85,7 @@ pub(crate) async fn one(call: &Call<'_>, target: Target, accept: &Accept) -> Res
     let Some(record) = found.next_page().await?.into_iter().next() else {
         return Err(Refusal::not_found("There is no such instance here."));
     };
-    let stored = syntax(&record)?;
+    let stored = syntax(&record.transfer_syntax)?;
     let archive = call.app.archive();
     let mut offer = *choose(accept, &offers(stored, &archive::possible_syntaxes(stored), true))?;
     if !lies_there(&offer, stored) {
@@ -223,42 +220,45 @@ pub(crate) async fn multipart(
 
 async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
     let archive = call.app.archive();
-    let mut found = archive.instances(&call.who, target.clone()).await?;
-    let mut survey =
-        Survey { archive: archive.clone(), accept: accept.clone(), lying: Vec::new(), offered: Vec::new() };
-    let (mut given, mut left_out) = (0, 0);
-    let mut held = VecDeque::new();
-    loop {
-        let page = found.next_page().await?;
-        if page.is_empty() {
-            break;
+    let found = archive.instances(&call.who, target.clone()).await?;
+    let mut survey = Survey::new(archive.clone(), accept.clone());
+    let (mut given, mut left_out, mut depends) = (0, 0, Vec::new());
+    // By groups where the transfer syntax says all, so that the first byte waits for no record but the first ones.
+    for group in archive.groups(&call.who, &target).await? {
+        let stored = syntax(&group.transfer_syntax)?;
+        match survey.lying(stored) {
+            Lying::Given(offer) if offer.media == OCTET_STREAM => {
+                return all_bulk::answer(call, target, Which::All).await;
+            }
+            Lying::Given(_) => {
+                call.trace.gives_group(&group);
+                given += group.instances;
+            }
+            Lying::Refused => left_out += group.instances,
+            Lying::Depends => depends.push(stored),
         }
-        for record in page {
-            match survey.look(&record).await? {
-                Some(offer) if offer.media == OCTET_STREAM => {
-                    return all_bulk::answer(call, target, Which::All).await;
+    }
+    if !depends.is_empty() {
+        let mut records = archive.instances(&call.who, target).await?;
+        while let page @ [_, ..] = records.next_page().await?.as_slice() {
+            for record in page {
+                if !depends.contains(&syntax(&record.transfer_syntax)?) {
+                    continue;
                 }
-                Some(offer) => {
-                    call.trace.gives(&record);
+                if survey.look(record).await?.is_some() {
+                    call.trace.gives(record);
                     given += 1;
-                    if given <= HELD {
-                        held.push_back((record, offer));
-                    }
+                } else {
+                    left_out += 1;
                 }
-                None => left_out += 1,
             }
         }
     }
     if given == 0 {
         return Err(Refusal::not_acceptable(&survey.offered));
     }
-    let again = if given > HELD {
-        held.clear();
-        Some(archive.instances(&call.who, target).await?)
-    } else {
-        None
-    };
-    let parts = Parts { archive: archive.clone(), survey, held, again, first: None, open: None };
+    let parts =
+        Parts { archive: archive.clone(), survey, found, page: VecDeque::new(), first: None, open: None };
     stream(call, parts, left_out).await
 }
 
@@ -266,29 +266,54 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
 struct Survey {
     archive: Archive,
     accept: Accept,
-    /// Each syntax met, with what of it the client takes where its instances lie there.
-    lying: Vec<(Syntax, Option<Offer>)>,
+    /// Each syntax met.
+    known: Vec<(Syntax, Lying)>,
     /// Everything that was offered, as a client would write it.
     offered: Vec<String>,
 }
 
+/// What becomes of the instances that lie in a transfer syntax.
+#[derive(Clone, Copy)]
+enum Lying {
+    /// They are given as they lie.
+    Given(Offer),
+    /// The client takes nothing that can be made of them.
+    Refused,
+    /// The client takes what has to be made: whether it can be depends on more than the syntax.
+    Depends,
+}
+
 impl Survey {
-    /// What of the instance the client takes.
-    async fn look(&mut self, record: &InstanceRecord) -> Result<Option<Offer>, ReadError> {
-        let stored = syntax(record)?;
-        if let Some((_, chosen)) = self.lying.iter().find(|(syntax, _)| *syntax == stored) {
-            return Ok(*chosen);
+    fn new(archive: Archive, accept: Accept) -> Self {
+        Self { archive, accept, known: Vec::new(), offered: Vec::new() }
+    }
+
+    fn lying(&mut self, stored: Syntax) -> Lying {
+        if let Some((_, lying)) = self.known.iter().find(|(syntax, _)| *syntax == stored) {
+            return *lying;
         }
         let offers = offers(stored, &archive::possible_syntaxes(stored), false);
         self.note(&offers);
-        let chosen = self.accept.choose(&offers).copied();
-        if chosen.is_none_or(|offer| lies_there(&offer, stored)) {
-            self.lying.push((stored, chosen));
-            return Ok(chosen);
+        let lying = match self.accept.choose(&offers) {
+            None => Lying::Refused,
+            Some(offer) if lies_there(offer, stored) => Lying::Given(*offer),
+            Some(_) => Lying::Depends,
+        };
+        self.known.push((stored, lying));
+        lying
+    }
+
+    /// What of the instance the client takes.
+    async fn look(&mut self, record: &InstanceRecord) -> Result<Option<Offer>, ReadError> {
+        let stored = syntax(&record.transfer_syntax)?;
+        match self.lying(stored) {
+            Lying::Given(offer) => Ok(Some(offer)),
+            Lying::Refused => Ok(None),
+            Lying::Depends => {
+                let real = offers_of(&self.archive, record, stored, false).await?;
+                Ok(self.accept.choose(&real).copied())
+            }
         }
-        // Whether it can really be made depends on more than the syntax.
-        let real = offers_of(&self.archive, record, stored, false).await?;
-        Ok(self.accept.choose(&real).copied())
     }
 
     fn note(&mut self, offers: &[Offer]) {
@@ -325,7 +350,7 @@ fn lies_there(offer: &Offer, stored: Syntax) -> bool {
         || (stored.pixels == Pixels::Native && offer.syntax == Some(EXPLICIT_LE))
 }
 
-async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Response, Refusal> {
+async fn stream(call: &Call<'_>, parts: Parts, left_out: u64) -> Result<Response, Refusal> {
     let writer = Writer::new(random_boundary(call.app.secret()));
     let content_type = writer.content_type(DICOM);
     let base = call.app.base().clone();
@@ -364,9 +389,9 @@ async fn stream(call: &Call<'_>, parts: Parts, left_out: usize) -> Result<Respon
 struct Parts {
     archive: Archive,
     survey: Survey,
-    held: VecDeque<(InstanceRecord, Offer)>,
-    /// Where more records come from.
-    again: Option<Instances>,
+    found: Instances,
+    /// Records of [`Parts::found`] that are next.
+    page: VecDeque<InstanceRecord>,
     /// The first piece of the open file: read before its part's head is given, so that a file that cannot be read has
     /// no part.
     first: Option<Bytes>,
@@ -388,23 +413,21 @@ impl Parts {
     /// The next instance that can be given; `None` at the end.
     async fn next_record(&mut self) -> Result<Option<(InstanceRecord, Offer)>, ReadError> {
         loop {
-            if let Some(next) = self.held.pop_front() {
-                return Ok(Some(next));
-            }
-            let Some(again) = &mut self.again else { return Ok(None) };
-            let page = again.next_page().await?;
-            if page.is_empty() {
-                return Ok(None);
-            }
-            for record in page {
-                let chosen = self.survey.look(&record).await?;
-                self.held.extend(chosen.map(|offer| (record, offer)));
+            let Some(record) = self.page.pop_front() else {
+                self.page = self.found.next_page().await?.into();
+                if self.page.is_empty() {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if let Some(offer) = self.survey.look(&record).await? {
+                return Ok(Some((record, offer)));
             }
         }
     }
 
     async fn open(&mut self, record: InstanceRecord, offer: &Offer) -> Result<(), ReadError> {
-        let stored = syntax(&record)?;
+        let stored = syntax(&record.transfer_syntax)?;
         let mut pieces = self.archive.part10(record, offer.syntax.unwrap_or(stored)).await?.stream;
         self.first = pieces.next().await.transpose()?;
         self.open = Some(pieces);
@@ -412,11 +435,10 @@ impl Parts {
     }
 }
 
-/// The transfer syntax that an instance is stored in.
-pub(crate) fn syntax(record: &InstanceRecord) -> Result<Syntax, ReadError> {
-    transfer_syntax::by_uid(&record.transfer_syntax).ok_or_else(|| {
-        ReadError::Storage(format!("the index names transfer syntax {}", record.transfer_syntax))
-    })
+/// The transfer syntax that an instance is stored in, as the index names it.
+pub(crate) fn syntax(stored: &str) -> Result<Syntax, ReadError> {
+    transfer_syntax::by_uid(stored)
+        .ok_or_else(|| ReadError::Storage(format!("the index names transfer syntax {stored}")))
 }
 
 /// Sets a header whose value is made of URLs, media types and numbers.

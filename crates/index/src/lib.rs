@@ -178,6 +178,9 @@ pub trait Index: Send + Sync {
         limit: u32,
     ) -> Result<Vec<InstanceRecord>, IndexError>;
 
+    /// How many of those instances are of which class and lie in which transfer syntax; none when the target is not there.
+    async fn groups(&self, scope: &Scope, target: &Target) -> Result<Vec<Group>, IndexError>;
+
     /// One instance with what frames and bulk data need; `target.instance` must be there.
     async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError>;
 

@@ -209,6 +209,19 @@ pub struct InstanceRecord {
     pub damaged: Option<String>,
 }
 
+/// Instances of a target that are alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Whose holding: that of the whole target.
+    pub custodian: CustodianId,
+    /// (0008,0016).
+    pub sop_class: SopClassUid,
+    /// Transfer syntax as stored.
+    pub transfer_syntax: String,
+    /// How many: 1 or more.
+    pub instances: u64,
+}
+
 /// An instance's record with what its metadata, frames and bulk data need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceDetail {

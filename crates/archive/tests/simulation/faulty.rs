@@ -189,6 +189,7 @@ faulty! {
         hidden() -> [Hidden];
         search(scope: [&Scope], search: [&Search]) -> [Hits];
         instances(scope: [&Scope], target: [&Target], after: [Option<Cursor>], limit: [u32]) -> [Vec<InstanceRecord>];
+        groups(scope: [&Scope], target: [&Target]) -> [Vec<Group>];
         instance(scope: [&Scope], target: [&Target]) -> [Option<InstanceDetail>];
         by_uid(scope: [&Scope], instance: [&SopInstanceUid]) -> [Option<InstanceRecord>];
         metadata(scope: [&Scope], target: [&Target], after: [Option<Cursor>], limit: [u32]) -> [Vec<MetadataRow>];

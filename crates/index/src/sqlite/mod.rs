@@ -64,9 +64,9 @@ use self::insert::Known;
 use self::readers::{Purpose, Readers};
 use self::writer::{Changing, Job, Writer};
 use crate::{
-    Commitment, Cursor, Erasure, Fresh, Hidden, Hits, HoldingRow, ImageRow, Index, IndexError, Inserted,
-    InstanceDetail, InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment, Order,
-    PendingCommitment, Removable, Removal, RemovalHead, RowId, Search, Stale, StaleId, Target, Totals,
+    Commitment, Cursor, Erasure, Fresh, Group, Hidden, Hits, HoldingRow, ImageRow, Index, IndexError,
+    Inserted, InstanceDetail, InstanceRecord, MetadataRow, NewCommitment, NewInstance, OpenedCommitment,
+    Order, PendingCommitment, Removable, Removal, RemovalHead, RowId, Search, Stale, StaleId, Target, Totals,
     Unpurged, Version, WhichHoldings,
 };
 
@@ -359,6 +359,11 @@ impl Index for SqliteIndex {
         let (scope, target) = (scope.clone(), target.clone());
         let work = move |conn: &_| retrieve::instances(conn, &scope, &target, after, limit);
         self.inner.readers.read(Purpose::Lookup, work).await
+    }
+
+    async fn groups(&self, scope: &Scope, target: &Target) -> Result<Vec<Group>, IndexError> {
+        let (scope, target) = (scope.clone(), target.clone());
+        self.inner.readers.read(Purpose::Lookup, move |conn| retrieve::groups(conn, &scope, &target)).await
     }
 
     async fn instance(&self, scope: &Scope, target: &Target) -> Result<Option<InstanceDetail>, IndexError> {

@@ -9,8 +9,8 @@ use super::scope::{Columns, Scoped};
 use super::search::parsed;
 use super::sql::Sql;
 use crate::{
-    Cursor, ImageRow, IndexError, InstanceDetail, InstanceRecord, Location, MetadataRow, RowId, Target,
-    Totals,
+    Cursor, Group, ImageRow, IndexError, InstanceDetail, InstanceRecord, Location, MetadataRow, RowId,
+    Target, Totals,
 };
 
 /// The columns of a record, read by [`record`]; then what else is wanted of `i` and `d`. More sums than those of 1,024
@@ -98,6 +98,47 @@ enum Place {
     Instance(i64),
 }
 
+impl Place {
+    /// Adds the condition that an instance lies here.
+    fn condition(&self, sql: &mut Sql) {
+        match *self {
+            Self::Instance(row) => sql.push(" WHERE i.id = ").bind(row),
+            Self::Series(study, series) => {
+                sql.push(" WHERE i.current = 1 AND i.study = ").bind(study);
+                sql.push(" AND i.series = ").bind(series)
+            }
+            Self::Study(study) => sql.push(" WHERE i.current = 1 AND i.study = ").bind(study),
+        };
+    }
+}
+
+/// How many of the target's instances are alike. The rows of `instance` alone are counted, then named.
+pub(super) fn groups(conn: &Connection, scope: &Scope, target: &Target) -> Result<Vec<Group>, IndexError> {
+    let Some(place) = place(conn, scope, target, None)? else {
+        return Ok(Vec::new());
+    };
+    counted(&place).rows(conn, |row| {
+        let count: i64 = row.get(3)?;
+        Ok(Group {
+            custodian: parsed(row, 0)?,
+            sop_class: parsed(row, 1)?,
+            transfer_syntax: row.get(2)?,
+            instances: count.unsigned_abs(),
+        })
+    })
+}
+
+fn counted(place: &Place) -> Sql {
+    let mut sql = Sql::new(
+        "SELECT c.name, k.text, t.text, g.instances FROM (SELECT i.custodian AS custodian, i.sop_class AS class,
+         i.transfer_syntax AS syntax, COUNT(*) AS instances FROM instance i",
+    );
+    place.condition(&mut sql);
+    sql.push(" GROUP BY i.custodian, i.sop_class, i.transfer_syntax) g CROSS JOIN custodian c ON c.id = g.custodian");
+    sql.push(" CROSS JOIN term k ON k.id = g.class CROSS JOIN term t ON t.id = g.syntax");
+    sql
+}
+
 /// Adds the condition, order and bound of a page; `false` when the target is not there.
 fn page(
     conn: &Connection,
@@ -110,23 +151,15 @@ fn page(
     let Some(place) = place(conn, scope, target, after)? else {
         return Ok(false);
     };
-    sql.push("WHERE ");
-    match place {
-        Place::Instance(row) => {
-            sql.push("i.id = ").bind(row);
-            if after.is_some_and(|cursor| cursor.row.0 == row) {
-                return Ok(false);
-            }
-        }
-        Place::Series(study, series) => {
-            sql.push("i.current = 1 AND i.study = ").bind(study).push(" AND i.series = ").bind(series);
-            if let Some(after) = after {
+    place.condition(sql);
+    if let Some(after) = after {
+        match place {
+            Place::Instance(row) if after.row.0 == row => return Ok(false),
+            Place::Instance(_) => {}
+            Place::Series(..) => {
                 sql.push(" AND (i.rank, i.id) > (").bind(after.number).push(", ").bind(after.row.0).push(")");
             }
-        }
-        Place::Study(study) => {
-            sql.push("i.current = 1 AND i.study = ").bind(study);
-            if let Some(after) = after {
+            Place::Study(_) => {
                 sql.push(" AND (i.series, i.rank, i.id) > (").bind(after.series).push(", ");
                 sql.bind(after.number).push(", ").bind(after.row.0).push(")");
             }
@@ -198,7 +231,7 @@ fn lookup(scoped: &Scoped, target: &Target, after: Option<Cursor>) -> Sql {
     sql
 }
 
-/// The statements of a page: the look-up of the target, then its records.
+/// The statements of a page: the look-up of the target, then its records, then how many are alike.
 #[cfg(test)]
 pub(super) fn statements(
     conn: &Connection,
@@ -210,7 +243,11 @@ pub(super) fn statements(
     let mut records = Sql::new(RECORD);
     records.push(" FROM instance i ").push(RECORD_FROM);
     let found = page(conn, &mut records, scope, target, after, 10)?;
-    Ok(std::iter::once(lookup(&scoped, target, after)).chain(found.then_some(records)).collect())
+    let groups = place(conn, scope, target, None)?.map(|place| counted(&place));
+    Ok([Some(lookup(&scoped, target, after)), found.then_some(records), groups]
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// Rows in the spool, oldest first. Of all custodians: for placing alone.

@@ -1,5 +1,7 @@
 //! What goes in comes out: records, details, metadata, hits and counts.
 
+use std::collections::BTreeMap;
+
 use index::{Inserted, Level, Location, RowId, Totals};
 
 use crate::Engine;
@@ -44,6 +46,36 @@ pub async fn a_row_comes_back_as_it_went_in(engine: &mut dyn Engine) {
         assert_eq!(index.metadata(&scope, &target(path), None, 10).await.unwrap(), vec![], "{path}");
     }
     assert_eq!(index.instance(&scope, &target("1.1/1.1.1/1.1.1.2")).await.unwrap(), None);
+}
+
+/// Of the current versions, as their records say.
+pub async fn alike_instances_are_counted(engine: &mut dyn Engine) {
+    let index = engine.open();
+    let classes = ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"];
+    let mut rows = Vec::new();
+    for n in 0..30 {
+        rows.push(new("1.1", &format!("1.1.{}", n % 2), &format!("1.1.9.{n}")).with(|new| {
+            new.sop_class = classes[n % 3 % 2].parse().unwrap();
+            new.transfer_syntax = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"][n % 2];
+        }));
+    }
+    // Another version of one, and another study.
+    rows.push(new("1.1", "1.1.0", "1.1.9.0").bytes(1));
+    rows.push(new("1.2", "1.2.1", "1.2.1.1"));
+    insert(&*index, rows).await;
+    for path in ["1.1", "1.1/1.1.0", "1.1/1.1.0/1.1.9.2", "1.2", "1.3"] {
+        let mut expected = BTreeMap::new();
+        for record in index.instances(&everything(), &target(path), None, 100).await.unwrap() {
+            *expected.entry((record.sop_class.to_string(), record.transfer_syntax)).or_insert(0) += 1;
+        }
+        let groups = index.groups(&everything(), &target(path)).await.unwrap();
+        let counted = groups.into_iter().map(|group| {
+            assert_eq!(group.custodian, new("1", "1", "1").custodian);
+            ((group.sop_class.to_string(), group.transfer_syntax), group.instances)
+        });
+        assert_eq!(counted.collect::<BTreeMap<_, _>>(), expected, "{path}");
+    }
+    assert_eq!(index.groups(&everything(), &target("1.1")).await.unwrap().len(), 4);
 }
 
 /// An instance's path may leave the series out.

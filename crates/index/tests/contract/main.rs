@@ -52,6 +52,7 @@ macro_rules! all_cases {
     ($engine:path) => {
         contract! { $engine:
             held::a_row_comes_back_as_it_went_in,
+            held::alike_instances_are_counted,
             held::an_instance_is_found_without_its_series,
             held::hits_carry_each_level,
             held::counts_follow_stores,

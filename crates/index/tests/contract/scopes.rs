@@ -119,6 +119,9 @@ pub async fn targets_are_in_one_holding(engine: &mut dyn Engine) {
         assert!(records.iter().all(|record| record.custodian == records[0].custodian), "{what}");
         let rows = index.metadata(&scope, &wanted, None, 10).await.unwrap();
         assert_eq!(rows.len(), records.len(), "{what}");
+        let groups = index.groups(&scope, &wanted).await.unwrap();
+        let counted = groups.first().map(|group| (group.custodian.as_str(), group.instances as usize));
+        assert_eq!((counted, groups.len()), (expected, usize::from(expected.is_some())), "{what}");
         if wanted.instance.is_some() {
             let detail = index.instance(&scope, &wanted).await.unwrap();
             assert_eq!(detail.map(|detail| detail.record).as_ref(), records.first(), "{what}");
