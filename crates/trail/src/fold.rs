@@ -70,7 +70,8 @@ impl Stranger {
 
 struct Open {
     ends: i64,
-    gathered: Option<Entry>,
+    /// Most windows see one access alone, and the table has room for twice as many as are open.
+    gathered: Option<Box<Entry>>,
 }
 
 /// The open windows.
@@ -117,7 +118,7 @@ impl Windows {
         let Some(open) = self.open.get_mut(&Key::of(&event)) else { return Some(event) };
         match &mut open.gathered {
             Some(entry) => entry.absorb(now, &event),
-            None => open.gathered = Some(Entry::new(now, process, event)),
+            None => open.gathered = Some(Box::new(Entry::new(now, process, event))),
         }
         None
     }
@@ -125,8 +126,8 @@ impl Windows {
     /// What the windows that have ended by now gathered, in order of time; at `i64::MAX` all of them.
     pub(crate) fn ended(&mut self, now: i64) -> Vec<Entry> {
         self.strangers.retain(|_, (ends, _)| *ends > now);
-        let mut ended: Vec<Entry> =
-            self.open.extract_if(|_, open| open.ends <= now).filter_map(|(_, open)| open.gathered).collect();
+        let ended = self.open.extract_if(|_, open| open.ends <= now).filter_map(|(_, open)| open.gathered);
+        let mut ended: Vec<Entry> = ended.map(|entry| *entry).collect();
         ended.sort_by_key(|entry| entry.at);
         ended
     }
