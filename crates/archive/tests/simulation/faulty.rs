@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use access::{CustodianId, Scope};
 use index::*;
@@ -12,10 +13,15 @@ use tokio::sync::Notify;
 
 use crate::chance::Chance;
 
+/// Longer than a look at all that there is.
+const LATE: Duration = Duration::from_millis(15);
+
 /// What becomes of a call that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Done,
+    /// It is done, after others that came later.
+    Late,
     /// It does nothing and says so.
     Refused,
     /// It is done, and its answer is an error: nobody knows.
@@ -89,6 +95,7 @@ impl Fates {
             1 => Fate::Unanswered,
             2 => Fate::DiesBefore,
             3 => Fate::DiesAfter,
+            4 => Fate::Late,
             _ => Fate::Done,
         }
     }
@@ -120,6 +127,11 @@ impl Faulty {
         self.fates.alive()?;
         match self.fates.decide(call, about) {
             Fate::Done => work.await,
+            Fate::Late => {
+                tokio::time::sleep(LATE).await;
+                self.fates.alive()?;
+                work.await
+            }
             Fate::Refused => Err(IndexError::Engine("injected".into())),
             Fate::DiesBefore => Err(self.fates.die()),
             Fate::Unanswered => {

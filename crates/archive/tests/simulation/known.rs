@@ -60,6 +60,8 @@ struct Bytes {
     perhaps: Vec<Vec<u8>>,
     /// What was seen as the first version: it stays that.
     first: Option<Vec<u8>>,
+    /// A deletion was not answered for: it may still be carried out, until the next life at the latest.
+    doubted: bool,
 }
 
 /// What is known of all.
@@ -102,7 +104,13 @@ impl Known {
         for (_, known) in self.0.iter_mut().filter(|(slot, _)| slot.is_of(target)) {
             known.perhaps.append(&mut known.certain);
             known.first = None;
+            known.doubted = true;
         }
+    }
+
+    /// Another life has begun: what was decided before is carried out.
+    pub fn begin(&mut self) {
+        self.0.values_mut().for_each(|known| known.doubted = false);
     }
 
     /// After a doubt: what was acknowledged before (`whole`) is all there, or nothing of the target is. Whether that is so.
@@ -133,6 +141,9 @@ impl Known {
         let offered = |one: &Vec<u8>| known.certain.contains(one) || known.perhaps.contains(one);
         if let Some(strange) = versions.iter().position(|one| !offered(one)) {
             return Err(format!("{slot:?}: version {} is nothing that can be there", strange + 1));
+        }
+        if known.doubted {
+            return Ok(());
         }
         match (&known.first, versions.first()) {
             (Some(first), Some(now)) if first != now => {

@@ -50,6 +50,8 @@ struct World {
     chance: Chance,
     known: Known,
     life: Option<Life>,
+    /// What was done and how it went, for whoever looks for the reason of a violation.
+    history: Vec<String>,
 }
 
 /// What must not be.
@@ -67,12 +69,13 @@ impl World {
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() }.unwrap();
         let (fates, chance) = (Fates::new(seed, lies), Chance::new(seed));
-        Self { folder, fates, chance, known: Known::default(), life: None }
+        Self { folder, fates, chance, known: Known::default(), life: None, history: Vec::new() }
     }
 
     fn run(&mut self) -> Result<(), Violation> {
         self.begin()?;
         for step in 0..STEPS {
+            self.history.push(format!("step {step}"));
             self.step().map_err(|what| format!("step {step}: {what}"))?;
             if self.fates.is_dead() {
                 self.die()?;
@@ -106,6 +109,7 @@ impl World {
             let index = Arc::new(Faulty { index, fates: Arc::clone(&self.fates) });
             match runtime.block_on(Archive::open(config(), blobs, left, index)) {
                 Ok((archive, _)) => {
+                    self.known.begin();
                     self.life = Some(Life { runtime, archive });
                     return Ok(());
                 }
@@ -122,6 +126,7 @@ impl World {
     }
 
     fn live_anew(&mut self) -> Result<(), Violation> {
+        self.history.push("another life".into());
         if let Some(Life { runtime, archive }) = self.life.take() {
             drop(archive);
             runtime.shutdown_timeout(Duration::from_secs(30));
@@ -155,6 +160,9 @@ impl World {
         let storing = join_all(files.iter().map(|(_, file)| self.fates.living(store(archive, file))));
         let removing = self.fates.living(archive.remove(&who, &study, "here", "a test"));
         let (stored, removed) = runtime.block_on(futures::future::join(storing, removing));
+        let outcomes = files.iter().map(|(slot, _)| *slot).zip(stored.iter().map(shown));
+        self.history
+            .push(format!("{study:?} deleted: {removed:?}, beside {:?}", outcomes.collect::<Vec<_>>()));
         for (slot, file) in &files {
             self.known.offer(*slot, data_set(file));
         }
@@ -176,6 +184,8 @@ impl World {
         let Life { runtime, archive } = self.life();
         let storing = files.iter().map(|(_, file)| self.fates.living(store(archive, file)));
         let stored = runtime.block_on(join_all(storing));
+        let outcomes = files.iter().map(|(slot, _)| *slot).zip(stored.iter().map(shown));
+        self.history.push(format!("stored {:?}", outcomes.collect::<Vec<_>>()));
         let before = self.known.clone();
         for (slot, file) in &files {
             self.known.offer(*slot, data_set(file));
@@ -209,6 +219,7 @@ impl World {
         let removed = runtime
             .block_on(self.fates.living(removing))
             .map(|removed| removed.map(drop).map_err(|error| error.kind()));
+        self.history.push(format!("{target:?} deleted: {removed:?}"));
         match removed {
             Some(Ok(())) => self.known.delete(&target),
             Some(Err(ReadErrorKind::NotFound | ReadErrorKind::Gone)) if self.known.holds(&target) => {
@@ -336,6 +347,15 @@ impl World {
     }
 }
 
+/// What became of a store: an outcome, an error, or nothing, for it died.
+fn shown(stored: &Option<Result<Outcome, StoreError>>) -> String {
+    match stored {
+        Some(Ok(outcome)) => format!("{outcome:?}"),
+        Some(Err(error)) => error.to_string(),
+        None => "dead".into(),
+    }
+}
+
 async fn store(archive: &Archive, file: &[u8]) -> Result<Outcome, StoreError> {
     let mut incoming = archive.receive(&Principal::console(), announced(Framing::Part10)).await?;
     incoming.write(Bytes::copy_from_slice(file)).await?;
@@ -350,8 +370,9 @@ async fn fetch(archive: &Archive, target: Target) -> Result<Vec<u8>, ReadError> 
     Ok(data_set(&collect(file.stream).await?).to_vec())
 }
 
-fn simulate(seed: u64, lies: bool) -> Result<(), Violation> {
-    World::new(seed, lies).run()
+fn simulate(seed: u64, lies: bool) -> Result<(), (Violation, Vec<String>)> {
+    let mut world = World::new(seed, lies);
+    world.run().map_err(|violation| (violation, std::mem::take(&mut world.history)))
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -364,8 +385,8 @@ fn r16_seeds_have_no_violation() {
     let seeds = setting("OVERREAD_SEEDS").unwrap_or(200);
     println!("{seeds} seeds from {first}");
     for seed in first..first + seeds {
-        if let Err(violation) = simulate(seed, false) {
-            panic!("OVERREAD_SEEDS=1 OVERREAD_SEED={seed}: {violation}");
+        if let Err((violation, history)) = simulate(seed, false) {
+            panic!("OVERREAD_SEEDS=1 OVERREAD_SEED={seed}: {violation}\n{}", history.join("\n"));
         }
     }
 }
@@ -374,7 +395,7 @@ fn r16_seeds_have_no_violation() {
 #[test]
 fn r16_a_lie_is_found_each_time() {
     for seed in 1..=5 {
-        let found: Vec<_> = (0..10).map(|_| simulate(seed, true).expect_err("nothing was found")).collect();
+        let found: Vec<_> = (0..10).map(|_| simulate(seed, true).expect_err("nothing was found").0).collect();
         assert!(found.iter().all(|one| *one == found[0]), "seed {seed}: {found:?}");
     }
 }
