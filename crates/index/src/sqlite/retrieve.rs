@@ -130,12 +130,12 @@ pub(super) fn groups(conn: &Connection, scope: &Scope, target: &Target) -> Resul
 
 fn counted(place: &Place) -> Sql {
     let mut sql = Sql::new(
-        "SELECT c.name, k.text, t.text, g.instances FROM (SELECT i.custodian AS custodian, i.sop_class AS class,
-         i.transfer_syntax AS syntax, COUNT(*) AS instances FROM instance i",
+        "SELECT c.name, k.text, t.text, alike FROM (SELECT i.custodian AS whose, i.sop_class AS of_class,
+         i.transfer_syntax AS in_syntax, COUNT(*) AS alike FROM instance i",
     );
     place.condition(&mut sql);
-    sql.push(" GROUP BY i.custodian, i.sop_class, i.transfer_syntax) g CROSS JOIN custodian c ON c.id = g.custodian");
-    sql.push(" CROSS JOIN term k ON k.id = g.class CROSS JOIN term t ON t.id = g.syntax");
+    sql.push(" GROUP BY i.custodian, i.sop_class, i.transfer_syntax) CROSS JOIN custodian c ON c.id = whose");
+    sql.push(" CROSS JOIN term k ON k.id = of_class CROSS JOIN term t ON t.id = in_syntax");
     sql
 }
 
