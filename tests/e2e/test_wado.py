@@ -221,6 +221,19 @@ def test_a_study_with_what_cannot_be_given(tmp_path):
         assert whole.status == 200 and len(whole.parts()) == 2 and "Warning" not in whole.headers
 
 
+def test_a_study_of_which_some_can_be_made(tmp_path):
+    """Whether an instance can be given in another syntax may depend on its image: JPEG-LS has no single bits."""
+    with Server(tmp_path / "data") as server:
+        plain, bits = synth.with_pixels(synth.instance(9, 1, 1)), synth.with_pixels(synth.instance(9, 1, 2), 5, 5, frames=3, bits=1)
+        stow.post(server, [synth.file(plain), synth.file(bits)])
+        some = server.get(f"studies/{synth.uid(9)}", related(DICOM, JPEG_LS))
+        assert some.status == 206 and "1 instances are left out" in some.headers["Warning"], some
+        assert [part10.split(p.body).syntax for p in some.parts()] == [JPEG_LS]
+        either = server.get(f"studies/{synth.uid(9)}", f"{related(DICOM, JPEG_LS)}, {related(OCTETS)};q=0.5")
+        assert either.status == 200 and {p.type.split(";")[0] for p in either.parts()} == {OCTETS}, either
+        assert len(either.parts()) == 2
+
+
 def test_metadata_at_each_level(server):
     """WADO-002, JSON-014, WADO-033."""
     for path, count in ((STUDY, 5), (SERIES, 2), (HELD.url("explicit"), 1)):

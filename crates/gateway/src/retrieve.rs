@@ -239,17 +239,21 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
         }
     }
     if !depends.is_empty() {
-        let mut records = archive.instances(&call.who, target).await?;
+        let mut records = archive.instances(&call.who, target.clone()).await?;
         while let page @ [_, ..] = records.next_page().await?.as_slice() {
             for record in page {
                 if !depends.contains(&syntax(&record.transfer_syntax)?) {
                     continue;
                 }
-                if survey.look(record).await?.is_some() {
-                    call.trace.gives(record);
-                    given += 1;
-                } else {
-                    left_out += 1;
+                match survey.look(record).await? {
+                    Some(offer) if offer.media == OCTET_STREAM => {
+                        return all_bulk::answer(call, target, Which::All).await;
+                    }
+                    Some(_) => {
+                        call.trace.gives(record);
+                        given += 1;
+                    }
+                    None => left_out += 1,
                 }
             }
         }
@@ -420,8 +424,10 @@ impl Parts {
                 }
                 continue;
             };
-            if let Some(offer) = self.survey.look(&record).await? {
-                return Ok(Some((record, offer)));
+            match self.survey.look(&record).await? {
+                // All bulk data in place of a part can only be of what came since.
+                Some(offer) if offer.media != OCTET_STREAM => return Ok(Some((record, offer))),
+                _ => {}
             }
         }
     }
