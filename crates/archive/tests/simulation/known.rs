@@ -108,6 +108,11 @@ impl Known {
         }
     }
 
+    /// Whether a deletion may still be carried out.
+    pub fn is_doubted(&self) -> bool {
+        self.0.values().any(|known| known.doubted)
+    }
+
     /// Another life has begun: what was decided before is carried out.
     pub fn begin(&mut self) {
         self.0.values_mut().for_each(|known| known.doubted = false);
