@@ -6,13 +6,14 @@ import random
 import subprocess
 import threading
 import time
+from http.client import IncompleteRead
 from urllib.parse import quote
 
 import pytest
 from dicomweb_client.api import DICOMwebClient
 from pydicom.dataset import Dataset
 
-from support import disk, stow, synth
+from support import disk, part10, stow, synth
 from support.server import AET, Server, run
 
 KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
@@ -285,3 +286,20 @@ def test_r14_killed_while_it_deletes_it_is_whole_or_gone(tmp_path):
         server.process = None
     said = run("verify", "--data", tmp_path / "data", "--json")
     assert said.returncode == 0, said.stdout + said.stderr
+
+
+def test_a_study_deleted_while_it_is_given_does_not_look_whole(tmp_path):
+    """What was promised and has gone breaks the answer off: no reader may take a part of a study for all of it."""
+    with Server(tmp_path / "data") as server:
+        files = [synth.simple(7, 1, number, 500_000) for number in range(120)]
+        for some in (files[:60], files[60:]):
+            assert stow.post(server, [part10.file(synth.CT, uid, part10.EXPLICIT_LE, data) for uid, data in some]).status == 200
+        connection = server.connection()
+        connection.request("GET", f"/dicom-web/studies/{synth.uid(7)}", headers={"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'})
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read(1_000)
+        # It waits for the reader in one of the first instances: 60 MB lie in no socket.
+        assert server.request("DELETE", f"studies/{synth.uid(7)}").status == 204
+        with pytest.raises(IncompleteRead):
+            answer.read()
+        connection.close()

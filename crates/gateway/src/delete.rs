@@ -38,6 +38,9 @@ pub(crate) async fn delete(call: &Call<'_>, place: Place) -> Result<Response, Re
 async fn note(call: &Call<'_>, target: &Target) {
     let archive = call.app.archive();
     let Ok(groups) = archive.groups(&call.who, target).await else { return };
+    if groups.is_empty() {
+        return;
+    }
     groups.iter().for_each(|group| call.trace.gives_group(group));
     let query = Query {
         study: Some(target.study),

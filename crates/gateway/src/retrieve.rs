@@ -239,31 +239,56 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
         }
     }
     if !depends.is_empty() {
-        let mut records = archive.instances(&call.who, target.clone()).await?;
-        while let page @ [_, ..] = records.next_page().await?.as_slice() {
-            for record in page {
-                if !depends.contains(&syntax(&record.transfer_syntax)?) {
-                    continue;
-                }
-                match survey.look(record).await? {
-                    Some(offer) if offer.media == OCTET_STREAM => {
-                        return all_bulk::answer(call, target, Which::All).await;
-                    }
-                    Some(_) => {
-                        call.trace.gives(record);
-                        given += 1;
-                    }
-                    None => left_out += 1,
-                }
-            }
-        }
+        let records = archive.instances(&call.who, target.clone()).await?;
+        let Some((made, not_made)) = made(call, &mut survey, records, &depends).await? else {
+            return all_bulk::answer(call, target, Which::All).await;
+        };
+        given += made;
+        left_out += not_made;
     }
     if given == 0 {
         return Err(Refusal::not_acceptable(&survey.offered));
     }
-    let parts =
-        Parts { archive: archive.clone(), survey, found, page: VecDeque::new(), first: None, open: None };
+    let parts = Parts {
+        archive: archive.clone(),
+        survey,
+        found,
+        page: VecDeque::new(),
+        promised: given,
+        first: None,
+        open: None,
+    };
     stream(call, parts, left_out).await
+}
+
+/// How many of those that lie in these syntaxes can be made as the client takes them, and how many cannot; `None` when it
+/// takes all bulk data in their place.
+async fn made(
+    call: &Call<'_>,
+    survey: &mut Survey,
+    mut records: Instances,
+    depends: &[Syntax],
+) -> Result<Option<(u64, u64)>, Refusal> {
+    let (mut made, mut not_made) = (0, 0);
+    loop {
+        let page = records.next_page().await?;
+        if page.is_empty() {
+            return Ok(Some((made, not_made)));
+        }
+        for record in page {
+            if !depends.contains(&syntax(&record.transfer_syntax)?) {
+                continue;
+            }
+            match survey.look(&record).await? {
+                Some(offer) if offer.media == OCTET_STREAM => return Ok(None),
+                Some(_) => {
+                    call.trace.gives(&record);
+                    made += 1;
+                }
+                None => not_made += 1,
+            }
+        }
+    }
 }
 
 /// What can be given of a study's instances, by the transfer syntaxes that they are stored in.
@@ -396,6 +421,8 @@ struct Parts {
     found: Instances,
     /// Records of [`Parts::found`] that are next.
     page: VecDeque<InstanceRecord>,
+    /// Instances that the answer's head speaks for and that were not given yet.
+    promised: u64,
     /// The first piece of the open file: read before its part's head is given, so that a file that cannot be read has
     /// no part.
     first: Option<Bytes>,
@@ -419,14 +446,19 @@ impl Parts {
         loop {
             let Some(record) = self.page.pop_front() else {
                 self.page = self.found.next_page().await?.into();
-                if self.page.is_empty() {
-                    return Ok(None);
+                match self.page.is_empty() {
+                    false => continue,
+                    true if self.promised == 0 => return Ok(None),
+                    // Deleted meanwhile: a study with a part missing must not look whole.
+                    true => return Err(ReadError::Gone("study")),
                 }
-                continue;
             };
             match self.survey.look(&record).await? {
                 // All bulk data in place of a part can only be of what came since.
-                Some(offer) if offer.media != OCTET_STREAM => return Ok(Some((record, offer))),
+                Some(offer) if offer.media != OCTET_STREAM => {
+                    self.promised = self.promised.saturating_sub(1);
+                    return Ok(Some((record, offer)));
+                }
                 _ => {}
             }
         }
