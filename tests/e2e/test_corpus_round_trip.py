@@ -324,8 +324,11 @@ def test_pynetdicom_sends_every_file(tmp_path, monkeypatch):
                 problems += send_by_pynetdicom(server, syntax, group)
                 sent += len(group)
             for case in usable:
-                if part10.split(returned(server, case).body).dataset != case.part10.dataset:
-                    problems.append(f"{case.name}: not the bytes sent")
+                try:
+                    if part10.split(returned(server, case).body).dataset != case.part10.dataset:
+                        problems.append(f"{case.name}: not the bytes sent")
+                except AssertionError as error:
+                    problems.append(f"{case.name}: {error}")
     print(f"{sent} files sent by pynetdicom")
     none(problems)
 
@@ -339,6 +342,7 @@ def send_by_pynetdicom(server, syntax, cases) -> list[str]:
     association = entity.associate(*server.dimse, ae_title=AET)
     if not association.is_established:
         return [f"{syntax}: no association"]
+    only_ask(association)
     for case in cases:
         try:
             status = association.send_c_store(str(case.path))
@@ -348,6 +352,13 @@ def send_by_pynetdicom(server, syntax, cases) -> list[str]:
             problems.append(f"{case.name}: pynetdicom: {error}")
     association.release()
     return problems
+
+
+def only_ask(association) -> None:
+    """Leaves responses to whoever asked. A thread of pynetdicom's looks for requests of the peer; when it wakes late it
+    looks while a response is awaited, takes that and drops it. A sender is asked nothing, so it need find nothing."""
+    take = association.dimse.get_msg
+    association.dimse.get_msg = lambda block=False: take(block) if block else (None, None)
 
 
 def test_storescu_sends_every_file_that_dcmtk_reads(tmp_path):
