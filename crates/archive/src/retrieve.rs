@@ -8,7 +8,7 @@ use dicomweb::json::BulkTable;
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use imaging::frames::{Frame, PixelLayout};
-use index::{Cursor, Group, InstanceDetail, InstanceRecord, Target};
+use index::{Cursor, Group, IndexError, InstanceDetail, InstanceRecord, Target};
 use model::transfer_syntax::{self, Syntax};
 use model::{SeriesUid, SopInstanceUid, StudyUid, VR};
 
@@ -310,12 +310,14 @@ impl Instances {
     /// The next records; empty at the end.
     ///
     /// # Errors
-    /// [`ReadError::Storage`] when the index fails.
+    /// [`ReadError::Gone`] when the target was deleted since the page before; [`ReadError::Storage`] when the index
+    /// fails.
     pub async fn next_page(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
         if let Some(first) = self.next.take() {
             return Ok(first);
         }
-        let page = self.shared.index.instances(&self.scope, &self.target, self.after, self.limit).await?;
+        let page = self.shared.index.instances(&self.scope, &self.target, self.after, self.limit).await;
+        let page = page.map_err(|error| while_read(error, &self.target))?;
         self.limit = PAGE.min(4 * self.limit);
         if let Some(last) = page.last() {
             self.after = Some(last.cursor);
@@ -328,12 +330,14 @@ impl Metadata {
     /// The next instances' metadata; empty at the end.
     ///
     /// # Errors
-    /// [`ReadError::Storage`] when the index fails or a row cannot be unpacked.
+    /// [`ReadError::Gone`] when the target was deleted since the page before; [`ReadError::Storage`] when the index
+    /// fails or a row cannot be unpacked.
     pub async fn next_page(&mut self) -> Result<Vec<MetadataItem>, ReadError> {
         if let Some(first) = self.next.take() {
             return Ok(first);
         }
-        let rows = self.shared.index.metadata(&self.scope, &self.target, self.after, PAGE).await?;
+        let rows = self.shared.index.metadata(&self.scope, &self.target, self.after, PAGE).await;
+        let rows = rows.map_err(|error| while_read(error, &self.target))?;
         if let Some(last) = rows.last() {
             self.after = Some(last.cursor);
         }
@@ -348,6 +352,14 @@ impl Metadata {
                 })
             })
             .collect()
+    }
+}
+
+/// Why a target's next page cannot be read.
+fn while_read(error: IndexError, target: &Target) -> ReadError {
+    match error {
+        IndexError::Gone => ReadError::Gone(level_name(target)),
+        other => other.into(),
     }
 }
 

@@ -170,6 +170,10 @@ pub trait Index: Send + Sync {
     async fn search(&self, scope: &Scope, search: &Search) -> Result<Hits, IndexError>;
 
     /// The current versions (or the one asked for) of the target's instances in stable order, after the cursor.
+    ///
+    /// # Errors
+    /// [`IndexError::Gone`] when a study or series is no longer there for a page that goes on: what was given of it is
+    /// not all of it.
     async fn instances(
         &self,
         scope: &Scope,
@@ -193,6 +197,9 @@ pub trait Index: Send + Sync {
 
     /// The metadata of the target's instances in stable order, after the cursor. A page may end before `limit`, once
     /// its rows hold 1 MiB; only an empty one is the end.
+    ///
+    /// # Errors
+    /// As of [`Index::instances`].
     async fn metadata(
         &self,
         scope: &Scope,
@@ -240,6 +247,9 @@ pub enum IndexError {
     /// A search that was stopped because it looked at too much.
     #[error("the search took too long")]
     TooBroad,
+    /// What is read page by page went out of sight between two pages.
+    #[error("it is not there any more")]
+    Gone,
     /// Made by a newer version of this program.
     #[error("the index has schema {found}, this program knows up to {known}")]
     Newer {

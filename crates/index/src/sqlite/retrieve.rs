@@ -139,7 +139,10 @@ fn counted(place: &Place) -> Sql {
     sql
 }
 
-/// Adds the condition, order and bound of a page; `false` when the target is not there.
+/// Adds the condition, order and bound of a page; `false` when there is nothing.
+///
+/// # Errors
+/// [`IndexError::Gone`] when a page is to go on in what is not there any more.
 fn page(
     conn: &Connection,
     sql: &mut Sql,
@@ -149,7 +152,9 @@ fn page(
     limit: u32,
 ) -> Result<bool, IndexError> {
     let Some(place) = place(conn, scope, target, after)? else {
-        return Ok(false);
+        // All of an instance was in the first page.
+        let went_on = after.is_some() && target.instance.is_none();
+        return if went_on { Err(IndexError::Gone) } else { Ok(false) };
     };
     place.condition(sql);
     if let Some(after) = after {

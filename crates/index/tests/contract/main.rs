@@ -91,6 +91,7 @@ macro_rules! all_cases {
             lifecycle::many_writers_at_once,
             lifecycle::one_call_is_whole_or_not_at_all,
             removals::a_deletion_takes_what_it_names,
+            removals::a_page_does_not_go_on_in_what_is_gone,
             removals::a_deletion_is_durable_and_known,
             removals::only_its_holders_know_of_a_deletion,
             removals::versions_go_with_their_first,

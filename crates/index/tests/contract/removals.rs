@@ -2,8 +2,8 @@
 
 use index::{Commitment, CommitmentState};
 use index::{
-    Fresh, FreshAttributes, Hidden, Index, Inserted, Level, NewCommitment, NewInstance, OpenedCommitment,
-    Rejection, Removal, RemovalHead, Target, Totals,
+    Fresh, FreshAttributes, Hidden, Index, IndexError, Inserted, Level, NewCommitment, NewInstance,
+    OpenedCommitment, Rejection, Removal, RemovalHead, Target, Totals,
 };
 
 use crate::Engine;
@@ -86,6 +86,37 @@ pub async fn a_deletion_takes_what_it_names(engine: &mut dyn Engine) {
         assert_eq!(index.totals().await.unwrap(), Totals::default());
         assert_eq!(index.check().await.unwrap(), Vec::<String>::new());
     }
+}
+
+/// A page that goes on in what was deleted meanwhile is no end: nobody takes the pages before for all.
+pub async fn a_page_does_not_go_on_in_what_is_gone(engine: &mut dyn Engine) {
+    let index = engine.open();
+    let rows = (0..6).map(|n| new("1.1", &format!("1.1.{}", n % 2), &format!("1.1.9.{n}"))).collect();
+    insert(&*index, rows).await;
+    let first = |path: &str| {
+        let (index, target) = (&index, target(path));
+        async move { index.instances(&everything(), &target, None, 2).await.unwrap()[1].cursor }
+    };
+    let (of_study, of_series) = (first("1.1").await, first("1.1/1.1.1").await);
+    let image = target("1.1/1.1.1/1.1.9.1");
+    let of_image = index.instances(&everything(), &image, None, 2).await.unwrap()[0].cursor;
+    delete(&*index, "1.1/1.1.1").await;
+    let series = target("1.1/1.1.1");
+    assert_eq!(index.instances(&everything(), &series, Some(of_series), 2).await, Err(IndexError::Gone));
+    assert_eq!(index.metadata(&everything(), &series, Some(of_series), 2).await, Err(IndexError::Gone));
+    // The study is still there, without that series; and an image has no second page.
+    assert_eq!(
+        index.instances(&everything(), &target("1.1"), Some(of_study), 9).await.map(|p| p.len()),
+        Ok(1)
+    );
+    assert_eq!(index.instances(&everything(), &image, Some(of_image), 2).await, Ok(vec![]));
+    delete(&*index, "1.1").await;
+    assert_eq!(
+        index.instances(&everything(), &target("1.1"), Some(of_study), 2).await,
+        Err(IndexError::Gone)
+    );
+    assert_eq!(index.metadata(&everything(), &target("1.1"), Some(of_study), 2).await, Err(IndexError::Gone));
+    assert_eq!(index.instances(&everything(), &target("1.1"), None, 2).await, Ok(vec![]));
 }
 
 pub async fn a_deletion_is_durable_and_known(engine: &mut dyn Engine) {
