@@ -1,5 +1,6 @@
 """DELETE at three levels and rejection notes: gone from every door at once, never half, on record."""
 
+import contextlib
 import json
 import os
 import random
@@ -289,13 +290,14 @@ def test_r14_killed_while_it_deletes_it_is_whole_or_gone(tmp_path):
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-@pytest.mark.parametrize("below, accept", [
-    ("", 'multipart/related; type="application/dicom"; transfer-syntax=*'), ("/bulkdata", 'multipart/related; type="application/octet-stream"'),
-    ("/metadata", "application/dicom+json"), ("/metadata", 'multipart/related; type="application/dicom+xml"')], ids=str)
-def test_a_study_deleted_while_it_is_given_does_not_look_whole(tmp_path, below, accept):
-    """What was promised and has gone breaks the answer off: no reader may take a part of a study for all of it."""
+PARTS, VALUES = 'multipart/related; type="application/dicom"; transfer-syntax=*', 'multipart/related; type="application/octet-stream"'
+
+
+@contextlib.contextmanager
+def being_given(folder, below: str, accept: str):
+    """A server, and its answer of a study of 160 instances, of which most waits in the server for the reader."""
     words = random.Random(below)
-    with Server(tmp_path / "data") as server:
+    with Server(folder / "data") as server:
         files = []
         for number in range(160):
             uid, data = synth.simple(7, 1, number, 400_000)
@@ -309,8 +311,34 @@ def test_a_study_deleted_while_it_is_given_does_not_look_whole(tmp_path, below, 
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
         connection.request("GET", f"/dicom-web/studies/{synth.uid(7)}{below}", headers={"Accept": accept})
         answer = connection.getresponse()
-        assert answer.status == 200 and answer.read(1_000)
+        assert answer.status == 200
+        yield server, answer, answer.read(1_000)
+        connection.close()
+
+
+@pytest.mark.parametrize("below, accept", [("", PARTS), ("/bulkdata", VALUES), ("/metadata", "application/dicom+json"),
+                                           ("/metadata", 'multipart/related; type="application/dicom+xml"')], ids=str)
+def test_a_study_deleted_while_it_is_given_does_not_look_whole(tmp_path, below, accept):
+    """What has gone breaks the answer off: no reader may take a part of a study for all of it."""
+    with being_given(tmp_path, below, accept) as (server, answer, _):
         assert server.request("DELETE", f"studies/{synth.uid(7)}").status == 204
         with pytest.raises(IncompleteRead):
             answer.read()
-        connection.close()
+
+
+@pytest.mark.parametrize("below, accept", [("", PARTS), ("/bulkdata", VALUES)], ids=str)
+@pytest.mark.parametrize("gone", [0, 159])
+def test_a_study_that_changes_while_it_is_given(tmp_path, below, accept, gone):
+    """It is given as it was when it was counted: what comes meanwhile stands for nothing that goes."""
+    with being_given(tmp_path, below, accept) as (server, answer, begun):
+        uid, data = synth.simple(7, 1, 200, 1_000)
+        assert stow.post(server, [part10.file(synth.CT, uid, part10.EXPLICIT_LE, data)]).status == 200
+        assert server.request("DELETE", f"studies/{synth.uid(7)}/series/{synth.uid(7, 1)}/instances/{synth.uid(7, 1, gone)}").status == 204
+        if gone:
+            with pytest.raises(IncompleteRead):
+                answer.read()
+            return
+        whole = begun + answer.read()
+        # A value of the text and one of the pixel data each, or the instance.
+        assert [whole.count(f"/instances/{synth.uid(7, 1, number)}".encode() + (b"\r\n" if not below else b"/")) > 0 for number in range(160)] == [True] * 160
+        assert uid.encode() not in whole

@@ -165,7 +165,7 @@ pub enum ReadError {
     /// There, but larger in the form asked for than may be given.
     #[error("{0}")]
     TooLarge(String),
-    /// Too many ask for decoded images at this moment.
+    /// Not at this moment: too many ask for decoded images, or it was changed while it was read.
     #[error("{0}")]
     Busy(String),
     /// A parameter that no value fits.

@@ -34,6 +34,17 @@ pub struct Instances {
     next: Option<Vec<InstanceRecord>>,
     after: Option<Cursor>,
     limit: u32,
+    counted: Option<Counted>,
+}
+
+/// Of [`Archive::counted`]: what a walk gives, no more and no less.
+#[derive(Clone, Copy)]
+struct Counted {
+    instances: u64,
+    /// Of those, how many were not given yet.
+    left: u64,
+    /// The largest sequence among them.
+    newest: u64,
 }
 
 /// The metadata of a target's instances, page by page in the same order.
@@ -196,13 +207,38 @@ impl Archive {
     pub async fn instances(&self, who: &Principal, target: Target) -> Result<Instances, ReadError> {
         let scope = who.scope_for(Action::Retrieve)?;
         let shared = Arc::clone(&self.shared);
-        let mut instances = Instances { shared, scope, target, next: None, after: None, limit: FIRST_PAGE };
+        let mut instances =
+            Instances { shared, scope, target, next: None, after: None, limit: FIRST_PAGE, counted: None };
         let first = instances.next_page().await?;
         if first.is_empty() {
             return Err(missing(self.shared.index.as_ref(), &instances.scope, &instances.target).await);
         }
         instances.next = Some(first);
         Ok(instances)
+    }
+
+    /// The instances of a study, series or instance as they are now, counted before the first record is read. The walk
+    /// gives those that were counted: it leaves out what comes meanwhile, and fails when one of them has gone.
+    ///
+    /// # Errors
+    /// As of [`Archive::instances`].
+    pub async fn counted(
+        &self,
+        who: &Principal,
+        mut target: Target,
+    ) -> Result<(Vec<Group>, Instances), ReadError> {
+        let groups = self.groups(who, &target).await?;
+        let Some(first) = groups.first() else {
+            let scope = who.scope_for(Action::Retrieve)?;
+            return Err(missing(self.shared.index.as_ref(), &scope, &target).await);
+        };
+        // Another holding of the same study may come first by now.
+        target.custodian = Some(first.custodian.clone());
+        let all = groups.iter().map(|group| group.instances).sum();
+        let newest = groups.iter().map(|group| group.newest).max().unwrap_or(0);
+        let mut instances = self.instances(who, target).await?;
+        instances.counted = Some(Counted { instances: all, left: all, newest });
+        Ok((groups, instances))
     }
 
     /// What there is of a study, series or instance, without its records: how many instances are alike. None where there is
@@ -307,12 +343,38 @@ impl Archive {
 }
 
 impl Instances {
+    /// The same walk from its beginning.
+    pub fn again(&self) -> Self {
+        let (shared, scope, target) = (Arc::clone(&self.shared), self.scope.clone(), self.target.clone());
+        let counted = self.counted.map(|counted| Counted { left: counted.instances, ..counted });
+        Self { shared, scope, target, next: None, after: None, limit: FIRST_PAGE, counted }
+    }
+
     /// The next records; empty at the end.
     ///
     /// # Errors
-    /// [`ReadError::Gone`] when the target was deleted since the page before; [`ReadError::Storage`] when the index
-    /// fails.
+    /// [`ReadError::Gone`] when the target was deleted since the page before, [`ReadError::Busy`] when something was
+    /// that [`Archive::counted`] counted; [`ReadError::Storage`] when the index fails.
     pub async fn next_page(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
+        let Some(mut counted) = self.counted else { return self.read().await };
+        while counted.left > 0 {
+            let mut page = self.read().await?;
+            if page.is_empty() {
+                let text =
+                    format!("something of this {} was deleted while it was read", level_name(&self.target));
+                return Err(ReadError::Busy(text));
+            }
+            page.retain(|record| record.sequence <= counted.newest);
+            counted.left = counted.left.saturating_sub(page.len() as u64);
+            self.counted = Some(counted);
+            if !page.is_empty() {
+                return Ok(page);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn read(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
         if let Some(first) = self.next.take() {
             return Ok(first);
         }

@@ -37,8 +37,8 @@ pub(crate) async fn all_bulk(call: &Call<'_>, place: Place, which: Which) -> Res
 pub(crate) async fn answer(call: &Call<'_>, target: Target, which: Which) -> Result<Response, Refusal> {
     let archive = call.app.archive();
     call.trace.begins_anew();
-    let instances = archive.instances(&call.who, target.clone()).await?;
-    let left_out = left_out(call, &archive.groups(&call.who, &target).await?)?;
+    let (groups, instances) = archive.counted(&call.who, target).await?;
+    let left_out = left_out(call, &groups)?;
     let parts = Parts {
         archive: archive.clone(),
         base: call.app.base().clone(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use archive::ReadError;
+use archive::{ReadError, ReadErrorKind};
 use axum::body::Body;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -106,6 +106,10 @@ impl Outgoing {
 }
 
 fn aborted(error: ReadError) -> ReadError {
+    if matches!(error.kind(), ReadErrorKind::Gone | ReadErrorKind::Busy) {
+        tracing::warn!(%error, "an answer was cut: what it gives is not there any more");
+        return error;
+    }
     tracing::error!(%error, "an answer was cut: its bytes cannot be read");
     metrics::counter!("overread_errors_total", "door" => "http", "kind" => "answer_cut").increment(1);
     error

@@ -1,6 +1,6 @@
 //! WADO-RS: studies, series and instances (PS3.18 10.4).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use archive::{Archive, InstanceRecord, Instances, ReadError, Target, Which};
 use axum::response::Response;
@@ -220,11 +220,11 @@ pub(crate) async fn multipart(
 
 async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Response, Refusal> {
     let archive = call.app.archive();
-    let found = archive.instances(&call.who, target.clone()).await?;
+    let (groups, found) = archive.counted(&call.who, target.clone()).await?;
     let mut survey = Survey::new(archive.clone(), accept.clone());
     let (mut given, mut left_out, mut depends) = (0, 0, Vec::new());
     // By groups where the transfer syntax says all, so that the first byte waits for no record but the first ones.
-    for group in archive.groups(&call.who, &target).await? {
+    for group in groups {
         let stored = syntax(&group.transfer_syntax)?;
         match survey.lying(stored) {
             Lying::Given(offer) if offer.media == OCTET_STREAM => {
@@ -239,8 +239,7 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
         }
     }
     if !depends.is_empty() {
-        let records = archive.instances(&call.who, target.clone()).await?;
-        let Some((made, not_made)) = made(call, &mut survey, records, &depends).await? else {
+        let Some((made, not_made)) = made(call, &mut survey, found.again(), &depends).await? else {
             return all_bulk::answer(call, target, Which::All).await;
         };
         given += made;
@@ -249,15 +248,8 @@ async fn several(call: &Call<'_>, target: Target, accept: &Accept) -> Result<Res
     if given == 0 {
         return Err(Refusal::not_acceptable(&survey.offered));
     }
-    let parts = Parts {
-        archive: archive.clone(),
-        survey,
-        found,
-        page: VecDeque::new(),
-        promised: given,
-        first: None,
-        open: None,
-    };
+    let (archive, page) = (archive.clone(), VecDeque::new());
+    let parts = Parts { archive, survey, found, page, first: None, open: None };
     stream(call, parts, left_out).await
 }
 
@@ -279,7 +271,9 @@ async fn made(
             if !depends.contains(&syntax(&record.transfer_syntax)?) {
                 continue;
             }
-            match survey.look(&record).await? {
+            let choice = survey.look(&record).await?;
+            survey.keep(record.sequence, choice);
+            match choice {
                 Some(offer) if offer.media == OCTET_STREAM => return Ok(None),
                 Some(_) => {
                     call.trace.gives(&record);
@@ -299,7 +293,12 @@ struct Survey {
     known: Vec<(Syntax, Lying)>,
     /// Everything that was offered, as a client would write it.
     offered: Vec<String>,
+    /// What was found of instances whose transfer syntax does not say it, by their sequence, until they are given.
+    kept: HashMap<u64, Option<Offer>>,
 }
+
+/// Instances of which is kept what was found of them, some 100 bytes each; it is found again of those beyond.
+const KEPT: usize = 4_096;
 
 /// What becomes of the instances that lie in a transfer syntax.
 #[derive(Clone, Copy)]
@@ -314,7 +313,7 @@ enum Lying {
 
 impl Survey {
     fn new(archive: Archive, accept: Accept) -> Self {
-        Self { archive, accept, known: Vec::new(), offered: Vec::new() }
+        Self { archive, accept, known: Vec::new(), offered: Vec::new(), kept: HashMap::new() }
     }
 
     fn lying(&mut self, stored: Syntax) -> Lying {
@@ -339,9 +338,19 @@ impl Survey {
             Lying::Given(offer) => Ok(Some(offer)),
             Lying::Refused => Ok(None),
             Lying::Depends => {
+                if let Some(choice) = self.kept.remove(&record.sequence) {
+                    return Ok(choice);
+                }
                 let real = offers_of(&self.archive, record, stored, false).await?;
                 Ok(self.accept.choose(&real).copied())
             }
+        }
+    }
+
+    /// Keeps what was found of an instance, for when it is looked at again.
+    fn keep(&mut self, sequence: u64, choice: Option<Offer>) {
+        if self.kept.len() < KEPT {
+            self.kept.insert(sequence, choice);
         }
     }
 
@@ -421,8 +430,6 @@ struct Parts {
     found: Instances,
     /// Records of [`Parts::found`] that are next.
     page: VecDeque<InstanceRecord>,
-    /// Instances that the answer's head speaks for and that were not given yet.
-    promised: u64,
     /// The first piece of the open file: read before its part's head is given, so that a file that cannot be read has
     /// no part.
     first: Option<Bytes>,
@@ -446,20 +453,13 @@ impl Parts {
         loop {
             let Some(record) = self.page.pop_front() else {
                 self.page = self.found.next_page().await?.into();
-                match self.page.is_empty() {
-                    false => continue,
-                    true if self.promised == 0 => return Ok(None),
-                    // Deleted meanwhile: a study with a part missing must not look whole.
-                    true => return Err(ReadError::Gone("study")),
+                if self.page.is_empty() {
+                    return Ok(None);
                 }
+                continue;
             };
-            match self.survey.look(&record).await? {
-                // All bulk data in place of a part can only be of what came since.
-                Some(offer) if offer.media != OCTET_STREAM => {
-                    self.promised = self.promised.saturating_sub(1);
-                    return Ok(Some((record, offer)));
-                }
-                _ => {}
+            if let Some(offer) = self.survey.look(&record).await? {
+                return Ok(Some((record, offer)));
             }
         }
     }

@@ -220,6 +220,8 @@ pub struct Group {
     pub transfer_syntax: String,
     /// How many: 1 or more.
     pub instances: u64,
+    /// The largest sequence of theirs: what is newer was not counted.
+    pub newest: u64,
 }
 
 /// An instance's record with what its metadata, frames and bulk data need.

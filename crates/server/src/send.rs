@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use access::Principal;
 use anyhow::{Context, bail};
-use archive::{Archive, InstanceRecord, Target};
+use archive::{Archive, InstanceRecord, ReadErrorKind, Target};
 use audit::{Outcome, Recorder, Unrecorded};
 use model::StudyUid;
 use rustls::pki_types::ServerName;
@@ -118,29 +118,32 @@ pub async fn studies(
     events: &Events,
 ) -> anyhow::Result<Summary> {
     let who = Principal::console();
-    let mut targets = Vec::new();
+    let mut studies = Vec::new();
     let mut total = 0;
     for study in &order.studies {
         let study: StudyUid = study.parse()?;
         let target = Target { study, series: None, instance: None, custodian: None, version: None };
-        let mut instances =
-            archive.instances(&who, target.clone()).await.with_context(|| study.to_string())?;
-        // Counted first, so that the bar has an end; the records themselves are read again as they are sent.
-        while let page @ 1.. = instances.next_page().await?.len() {
-            total += page as u64;
-        }
-        targets.push(target);
+        let (groups, instances) = archive.counted(&who, target).await.with_context(|| study.to_string())?;
+        // Counted first, so that the bar has an end.
+        total += groups.iter().map(|group| group.instances).sum::<u64>();
+        studies.push((study, instances.again()));
     }
     let mut sending = Sending { recorder, ..Sending::new(order, total, events)? };
-    for target in targets {
-        let mut instances = archive.instances(&who, target).await?;
+    for (study, mut instances) in studies {
         loop {
-            let page = instances.next_page().await?;
-            if page.is_empty() {
-                break;
-            }
-            for record in page {
-                sending.add_record(archive, record).await?;
+            match instances.next_page().await {
+                Ok(page) if page.is_empty() => break,
+                Ok(page) => {
+                    for record in page {
+                        sending.add_record(archive, record).await?;
+                    }
+                }
+                // Deleted meanwhile: the other studies are sent all the same.
+                Err(error) if matches!(error.kind(), ReadErrorKind::Gone | ReadErrorKind::Busy) => {
+                    sending.refuse(study.to_string(), error.to_string()).await;
+                    break;
+                }
+                Err(error) => return Err(error.into()),
             }
         }
     }

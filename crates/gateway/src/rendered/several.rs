@@ -236,13 +236,13 @@ impl Parts {
     }
 }
 
-/// `None` for what cannot be shown whatever is done: one bad instance does not spoil a study.
+/// `None` for what cannot be shown whatever is done: one bad instance does not spoil a study. One that was deleted
+/// meanwhile does: what is left must not look whole.
 fn unless_hopeless<T>(result: Result<T, ReadError>) -> Result<Option<T>, ReadError> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) => match error.kind() {
             ReadErrorKind::NotFound
-            | ReadErrorKind::Gone
             | ReadErrorKind::Unprocessable
             | ReadErrorKind::Unsupported
             | ReadErrorKind::TooLarge

@@ -118,20 +118,21 @@ pub(super) fn groups(conn: &Connection, scope: &Scope, target: &Target) -> Resul
         return Ok(Vec::new());
     };
     counted(&place).rows(conn, |row| {
-        let count: i64 = row.get(3)?;
+        let (count, newest): (i64, i64) = (row.get(3)?, row.get(4)?);
         Ok(Group {
             custodian: parsed(row, 0)?,
             sop_class: parsed(row, 1)?,
             transfer_syntax: row.get(2)?,
             instances: count.unsigned_abs(),
+            newest: newest.unsigned_abs(),
         })
     })
 }
 
 fn counted(place: &Place) -> Sql {
     let mut sql = Sql::new(
-        "SELECT c.name, k.text, t.text, alike FROM (SELECT i.custodian AS whose, i.sop_class AS of_class,
-         i.transfer_syntax AS in_syntax, COUNT(*) AS alike FROM instance i",
+        "SELECT c.name, k.text, t.text, alike, newest FROM (SELECT i.custodian AS whose, i.sop_class AS of_class,
+         i.transfer_syntax AS in_syntax, COUNT(*) AS alike, MAX(i.sequence) AS newest FROM instance i",
     );
     place.condition(&mut sql);
     sql.push(" GROUP BY i.custodian, i.sop_class, i.transfer_syntax) CROSS JOIN custodian c ON c.id = whose");
