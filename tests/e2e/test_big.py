@@ -119,8 +119,11 @@ def test_idle_memory(tmp_path):
 def test_many_large_uploads_at_once(tmp_path):
     """L2: 16 of 64 MB at once, half by each door, while searches go on; `tests/large` sends 64 of 256 MB and says how long
     the searches took."""
-    if shutil.disk_usage(tmp_path).free < 1.2 * LARGE * LARGE_BYTES:
-        pytest.skip(f"not {1.2 * LARGE * LARGE_BYTES / 1e9:.0f} GB free")
+    disk = shutil.disk_usage(tmp_path)
+    # The server keeps a hundredth of the disk free, 512 MiB at least.
+    needed = 1.05 * LARGE * LARGE_BYTES + max(disk.total / 100, 512 * MIB)
+    if disk.free < needed:
+        pytest.skip(f"not {needed / 1e9:.1f} GB free")
     with Server(tmp_path / "data") as server:
         def one(number):
             (by_stow if number % 2 else by_c_store)(server, number, synth.uid(9_500, 1, number), LARGE_BYTES)

@@ -70,7 +70,8 @@ impl Stranger {
 
 struct Open {
     ends: i64,
-    /// Most windows see one access alone, and the table has room for twice as many as are open.
+    /// The row of what came since the first access, which most windows see alone: behind a pointer, for the table keeps
+    /// the room of its fullest moment.
     gathered: Option<Box<Entry>>,
 }
 

@@ -95,7 +95,8 @@ impl Fates {
             1 => Fate::Unanswered,
             2 => Fate::DiesBefore,
             3 => Fate::DiesAfter,
-            4 => Fate::Late,
+            // What is found of a lie is the same each time, so nothing of it is left to the clock.
+            4 if !self.lies => Fate::Late,
             _ => Fate::Done,
         }
     }
