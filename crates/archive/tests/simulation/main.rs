@@ -2,8 +2,8 @@
 //! or are never answered, deaths before and after each. After each life what was acknowledged is there, byte for byte,
 //! what was deleted is not, and nothing else is (`reliability.md` R16).
 //!
-//! All but what falls beside a late call is decided by a seed: `OVERREAD_SEEDS` says how many are run (200), `OVERREAD_SEED` with which to begin (1);
-//! `tests/simulate` runs 10,000 others.
+//! All but what falls beside a late call is decided by a seed: `OVERREAD_SEEDS` says how many are run (200),
+//! `OVERREAD_SEED` with which to begin (1); `tests/simulate` runs 10,000 others.
 
 #![allow(clippy::unwrap_used)] // a test may
 
