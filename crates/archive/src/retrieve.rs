@@ -356,22 +356,28 @@ impl Instances {
     /// [`ReadError::Gone`] when the target was deleted since the page before, [`ReadError::Busy`] when something was
     /// that [`Archive::counted`] counted; [`ReadError::Storage`] when the index fails.
     pub async fn next_page(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
-        let Some(mut counted) = self.counted else { return self.read().await };
-        while counted.left > 0 {
-            let mut page = self.read().await?;
-            if page.is_empty() {
+        let Some(Counted { instances, left, newest }) = self.counted else { return self.read().await };
+        loop {
+            let mut page = match self.read().await {
+                // Deleted when all of it had been given.
+                Err(ReadError::Gone(_)) if left == 0 => return Ok(Vec::new()),
+                read => read?,
+            };
+            if page.is_empty() && left > 0 {
                 let text =
                     format!("something of this {} was deleted while it was read", level_name(&self.target));
                 return Err(ReadError::Busy(text));
             }
-            page.retain(|record| record.sequence <= counted.newest);
-            counted.left = counted.left.saturating_sub(page.len() as u64);
-            self.counted = Some(counted);
+            if page.is_empty() {
+                return Ok(page);
+            }
+            page.retain(|record| record.sequence <= newest);
             if !page.is_empty() {
+                let left = left.saturating_sub(page.len() as u64);
+                self.counted = Some(Counted { instances, left, newest });
                 return Ok(page);
             }
         }
-        Ok(Vec::new())
     }
 
     async fn read(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
