@@ -15,7 +15,7 @@ use super::super::when::Moments;
 use super::super::{Config, SqliteIndex, retrieve, schema};
 use super::{row, scope};
 use crate::Attribute::*;
-use crate::{Attribute, Cursor, Index, Level, RowId, Search, Target};
+use crate::{Attribute, Index, Level, Search, Target};
 
 async fn filled() -> (TempDir, SqliteIndex, Connection) {
     let folder = tempfile::tempdir().unwrap();
@@ -326,7 +326,14 @@ async fn paths_are_looked_up() {
             assert!(steps.iter().any(|step| step.contains("study_uid (uid=?")), "{steps:?}");
         }
     }
-    let cursor = Cursor { series: 1, number: 1, row: RowId(1) };
+    let series = Target {
+        study: "1.5".parse().unwrap(),
+        series: Some("1.5.1".parse().unwrap()),
+        instance: None,
+        custodian: None,
+        version: None,
+    };
+    let cursor = retrieve::instances(&conn, &scope(&["*"]), &series, None, 1).unwrap()[0].cursor;
     for path in ["1.5", "1.5/1.5.1", "1.5/1.5.1/1.5.1.1"] {
         for after in [None, Some(cursor)] {
             for version in [None, Some(1)] {
