@@ -165,9 +165,12 @@ pub enum ReadError {
     /// There, but larger in the form asked for than may be given.
     #[error("{0}")]
     TooLarge(String),
-    /// Not at this moment: too many ask for decoded images, or it was changed while it was read.
+    /// Too many ask for decoded images at this moment.
     #[error("{0}")]
     Busy(String),
+    /// Something of it was deleted between two pages: what was given is not all of it.
+    #[error("something of this {0} was deleted while it was read")]
+    Changed(&'static str),
     /// A parameter that no value fits.
     #[error("{0}")]
     BadRequest(String),
@@ -217,7 +220,7 @@ impl ReadError {
             ReadError::Unprocessable(_) => ReadErrorKind::Unprocessable,
             ReadError::Unsupported(_) => ReadErrorKind::Unsupported,
             ReadError::TooLarge(_) => ReadErrorKind::TooLarge,
-            ReadError::Busy(_) => ReadErrorKind::Busy,
+            ReadError::Busy(_) | ReadError::Changed(_) => ReadErrorKind::Busy,
             ReadError::BadRequest(_) => ReadErrorKind::BadRequest,
             ReadError::Damaged(_) => ReadErrorKind::Damaged,
             ReadError::Storage(_) => ReadErrorKind::Unavailable,

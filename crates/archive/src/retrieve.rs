@@ -37,9 +37,10 @@ pub struct Instances {
     counted: Option<Counted>,
 }
 
-/// Of [`Archive::counted`]: what a walk gives, no more and no less.
+/// Of [`Archive::counted`]: what a walk gives.
 #[derive(Clone, Copy)]
 struct Counted {
+    /// How many there were.
     instances: u64,
     /// Of those, how many were not given yet.
     left: u64,
@@ -353,7 +354,7 @@ impl Instances {
     /// The next records; empty at the end.
     ///
     /// # Errors
-    /// [`ReadError::Gone`] when the target was deleted since the page before, [`ReadError::Busy`] when something was
+    /// [`ReadError::Gone`] when the target was deleted since the page before, [`ReadError::Changed`] when something was
     /// that [`Archive::counted`] counted; [`ReadError::Storage`] when the index fails.
     pub async fn next_page(&mut self) -> Result<Vec<InstanceRecord>, ReadError> {
         let Some(Counted { instances, left, newest }) = self.counted else { return self.read().await };
@@ -363,13 +364,8 @@ impl Instances {
                 Err(ReadError::Gone(_)) if left == 0 => return Ok(Vec::new()),
                 read => read?,
             };
-            if page.is_empty() && left > 0 {
-                let text =
-                    format!("something of this {} was deleted while it was read", level_name(&self.target));
-                return Err(ReadError::Busy(text));
-            }
             if page.is_empty() {
-                return Ok(page);
+                return if left == 0 { Ok(page) } else { Err(ReadError::Changed(level_name(&self.target))) };
             }
             page.retain(|record| record.sequence <= newest);
             if !page.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use archive::{ReadError, ReadErrorKind};
+use archive::ReadError;
 use axum::body::Body;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -106,12 +106,17 @@ impl Outgoing {
 }
 
 fn aborted(error: ReadError) -> ReadError {
-    if matches!(error.kind(), ReadErrorKind::Gone | ReadErrorKind::Busy) {
-        tracing::warn!(%error, "an answer was cut: what it gives is not there any more");
-        return error;
-    }
-    tracing::error!(%error, "an answer was cut: its bytes cannot be read");
-    metrics::counter!("overread_errors_total", "door" => "http", "kind" => "answer_cut").increment(1);
+    let kind = match error {
+        ReadError::Gone(_) | ReadError::Changed(_) => {
+            tracing::warn!(%error, "an answer was cut: what it gives is not there any more");
+            "answer_gone"
+        }
+        _ => {
+            tracing::error!(%error, "an answer was cut: its bytes cannot be read");
+            "answer_cut"
+        }
+    };
+    metrics::counter!("overread_errors_total", "door" => "http", "kind" => kind).increment(1);
     error
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use access::Principal;
 use anyhow::{Context, bail};
-use archive::{Archive, InstanceRecord, ReadErrorKind, Target};
+use archive::{Archive, InstanceRecord, ReadError, Target};
 use audit::{Outcome, Recorder, Unrecorded};
 use model::StudyUid;
 use rustls::pki_types::ServerName;
@@ -139,7 +139,7 @@ pub async fn studies(
                     }
                 }
                 // Deleted meanwhile: the other studies are sent all the same.
-                Err(error) if matches!(error.kind(), ReadErrorKind::Gone | ReadErrorKind::Busy) => {
+                Err(error @ (ReadError::Gone(_) | ReadError::Changed(_))) => {
                     sending.refuse(study.to_string(), error.to_string()).await;
                     break;
                 }
